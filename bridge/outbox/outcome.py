@@ -1,0 +1,145 @@
+"""What became of an attempt, and what a look at the provider found.
+
+Every send ends in exactly one of four outcomes:
+
+    Accepted   the provider took it and told its id
+    TryLater   it certainly did not take it, and asking again may help
+    Refused    it certainly did not take it, and asking again will not help
+    Unsure     it may have taken it: the connection broke after bytes had left
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sqlmodel import Session
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider's id of what it made. `scope` and `external_id` become the message's copy."""
+
+    external_id: str | None = None
+    scope: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TryLater:
+    """Ask again: after `after_seconds` where the provider said when, else by the retry rule.
+
+    `closes_gate` is true for a rate limit: nothing goes through the delivery's gate until then.
+    `patient` is true where only an administrator can mend it and waiting loses nothing: the
+    delivery is never given up.
+    """
+
+    reason: str
+    after_seconds: float | None = None
+    closes_gate: bool = False
+    patient: bool = False
+
+
+@dataclass(frozen=True)
+class Refused:
+    """`reason` is a provider's code or one of ours; `detail` is for the log, never a body."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Unsure:
+    detail: str
+
+
+Outcome = Accepted | TryLater | Refused | Unsure
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The provider shows nothing that this attempt could have made."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """More than one record, or one that does not fit: only a person can tell."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class CannotLook:
+    """The provider did not answer the look."""
+
+    reason: str
+    after_seconds: float | None = None
+
+
+Finding = Accepted | Absent | Several | CannotLook
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A delivery as its claim found it. `started_at` is set for one that is looked up."""
+
+    id: int
+    subject_type: str
+    subject_id: int
+    side: str
+    kind: str
+    part: int
+    marker: str
+    lane: str
+    gate: str
+    priority: int
+    attempts: int
+    version: int
+    claim: str
+    external_id: str | None
+    started_at: datetime | None = None
+    deadline_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a sender sends, and what the start of the attempt records with it."""
+
+    content: object
+    record: Callable[[Session], None] | None = None
+
+
+class Sender(Protocol):
+    """One side's hands. The worker calls load, prepare, send in this order; look when unsure."""
+
+    def repeats(self, kind: str) -> bool:
+        """True where doing it twice shows the same: an update, a reaction, a private answer."""
+
+    def load(self, session: Session, delivery: Claimed) -> object | Refused | TryLater:
+        """Read what is to be sent, inside the claim's transaction."""
+
+    async def prepare(self, delivery: Claimed, loaded: object) -> Ready | Refused | TryLater:
+        """Repeatable reads at the provider: names, membership. Nothing is sent."""
+
+    async def send(self, delivery: Claimed, content: object) -> Outcome:
+        """Send it, once."""
+
+    async def look(self, delivery: Claimed, content: object) -> Finding:
+        """Search the provider for what the attempt started at `started_at` may have made."""
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """How a delivery was settled, for the room that owns its subject.
+
+    `outcome` is Accepted, Refused, or Unsure (parked: a person decides).
+    """
+
+    delivery: Claimed
+    outcome: Accepted | Refused | Unsure
+    settled_at: datetime
+
+
+OnSettled = Callable[[Session, Settlement], None]

@@ -1,0 +1,90 @@
+"""What the two sides hand to the middle, in the product's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class AttachmentNote:
+    """A file that came or was to go with a text: what it is, not its bytes."""
+
+    content_type: str
+    size_bytes: int | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class CarrierRecord:
+    """One record of a RingCentral message store, SMS or MMS.
+
+    `store` is account id "/" extension id of the store's owner. `direction` is in or out.
+    `author_number` is whoever wrote it: the phone, or our own number. `outside_numbers` are all
+    numbers of it that are not ours. `status` is RingCentral's messageStatus, `error_code` its
+    deliveryErrorCode.
+    """
+
+    store: str
+    record_id: str
+    ringcentral_conversation_id: str | None
+    direction: str
+    own_number: str
+    outside_numbers: tuple[str, ...]
+    author_number: str
+    body: str
+    sent_at: datetime
+    status: str
+    error_code: str | None = None
+    attachments: tuple[AttachmentNote, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A message a person wrote in a thread. `markup` is Slack's text, as written.
+
+    `is_stranger` is true where the event itself shows an author of another organisation.
+    """
+
+    team_id: str
+    channel_id: str
+    thread_ts: str
+    ts: str
+    author_id: str
+    markup: str
+    is_stranger: bool = False
+    files: tuple[AttachmentNote, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReplyEdit:
+    """A person's edit of a message; `edit_ts` grows with every edit."""
+
+    team_id: str
+    channel_id: str
+    ts: str
+    edit_ts: str
+    author_id: str
+    markup: str
+
+
+@dataclass(frozen=True)
+class ReplyDeletion:
+    """A person's deletion of a message."""
+
+    team_id: str
+    channel_id: str
+    ts: str
+
+
+@dataclass(frozen=True)
+class NewText:
+    """`/sms <number> <text>`. `trigger_id` makes the same command, delivered twice, one text."""
+
+    team_id: str
+    channel_id: str
+    author_id: str
+    to_number: str
+    markup: str
+    trigger_id: str
+    response_url: str

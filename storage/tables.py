@@ -1,0 +1,413 @@
+"""The tables, one class each. Ids from outside are text; times are aware UTC.
+
+The product's words are in the names: an inbox pairs a number with a channel, a conversation is an
+inbox and the outside numbers it texts with, a thread shows it, a message is one text, a delivery
+is something owed to one side, an attempt is one try at it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from storage.types import Encrypted, UtcDateTime
+
+BIG_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only in INTEGER
+OPEN_STATES = ("waiting", "claimed", "started", "unsure")
+OPEN = "state IN ('waiting', 'claimed', 'started', 'unsure')"
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(BIG_ID, primary_key=True, autoincrement=True))
+
+
+def _reference(target: str, *, optional: bool = False, index: bool = False) -> Any:
+    default: Any = None if optional else ...
+    return Field(
+        default=default,
+        foreign_key=target,
+        index=index,
+        nullable=optional,
+        sa_type=BIG_ID,  # type: ignore[call-overload]  # SQLModel's overloads know types, not instances
+    )
+
+
+def _time(*, optional: bool = False) -> Any:
+    default: Any = None if optional else ...
+    return Field(default=default, nullable=optional, sa_type=UtcDateTime)
+
+
+class Workspace(SQLModel, table=True):
+    """A Slack workspace the app is installed in, with its bot's token."""
+
+    team_id: str = Field(primary_key=True)
+    name: str
+    url: str
+    bot_user_id: str
+    bot_id: str
+    bot_token: str = Field(sa_type=Encrypted)
+    revoked_at: datetime | None = _time(optional=True)
+
+
+class SlackPerson(SQLModel, table=True):
+    """What Slack last said of a person: the name, and whether they may send.
+
+    `standing` is member, guest, stranger (another organisation), robot or deactivated.
+    """
+
+    __tablename__ = "slack_person"
+
+    team_id: str = Field(primary_key=True)
+    user_id: str = Field(primary_key=True)
+    name: str
+    standing: str
+    is_administrator: bool = False
+    read_at: datetime = _time()
+
+
+class Login(SQLModel, table=True):
+    """A RingCentral login and its token; `generation` counts the tokens it has had."""
+
+    id: int | None = _id()
+    name: str = Field(unique=True)
+    account_id: str | None = None
+    extension_id: str | None = None
+    generation: int = 0
+    access_token: str | None = Field(default=None, sa_type=Encrypted)
+    refresh_token: str | None = Field(default=None, sa_type=Encrypted)
+    access_expires_at: datetime | None = _time(optional=True)
+    refresh_expires_at: datetime | None = _time(optional=True)
+
+
+class Lease(SQLModel, table=True):
+    """Work that one process does at a time; `until_at` is machine time."""
+
+    name: str = Field(primary_key=True)
+    holder: str
+    until_at: datetime = _time()
+
+
+class Subscription(SQLModel, table=True):
+    """RingCentral's webhook subscription of a login."""
+
+    login_id: int = Field(primary_key=True, foreign_key="login.id")
+    ringcentral_subscription_id: str
+    address: str
+    verification_token: str = Field(sa_type=Encrypted)
+    expires_at: datetime = _time()
+
+
+class Inbox(SQLModel, table=True):
+    """One of our numbers, paired with one Slack channel while `disconnected_at` is null."""
+
+    __table_args__ = (
+        Index(
+            "inbox_number_connected",
+            "phone_number",
+            unique=True,
+            sqlite_where=text("disconnected_at IS NULL"),
+            postgresql_where=text("disconnected_at IS NULL"),
+        ),
+        Index(
+            "inbox_channel_connected",
+            "team_id",
+            "channel_id",
+            unique=True,
+            sqlite_where=text("disconnected_at IS NULL"),
+            postgresql_where=text("disconnected_at IS NULL"),
+        ),
+    )
+
+    id: int | None = _id()
+    phone_number: str
+    region: str
+    login_id: int = _reference("login.id")
+    store: str  # account id "/" id of the extension whose message store holds its texts
+    owner_name: str
+    team_id: str
+    channel_id: str
+    hold_seconds: float = 5.0
+    connected_by: str
+    connected_at: datetime = _time()
+    disconnected_at: datetime | None = _time(optional=True)
+
+
+class Contact(SQLModel, table=True):
+    """An outside number with a name."""
+
+    phone_number: str = Field(primary_key=True)
+    name: str | None = None
+
+
+class Conversation(SQLModel, table=True):
+    """An inbox and the outside numbers it texts with; `participants_key` joins them, sorted."""
+
+    __table_args__ = (UniqueConstraint("inbox_id", "participants_key"),)
+
+    id: int | None = _id()
+    inbox_id: int = _reference("inbox.id")
+    participants_key: str
+    opened_at: datetime = _time()
+    last_text_at: datetime | None = _time(optional=True)
+
+
+class RingCentralConversation(SQLModel, table=True):
+    """RingCentral's id of a conversation in one message store; many may name one conversation."""
+
+    __tablename__ = "ringcentral_conversation"
+
+    store: str = Field(primary_key=True)
+    ringcentral_conversation_id: str = Field(primary_key=True)
+    conversation_id: int = _reference("conversation.id", index=True)
+
+
+class Thread(SQLModel, table=True):
+    """The Slack thread that shows a conversation; `ts` is null until its card is posted."""
+
+    __table_args__ = (
+        UniqueConstraint("team_id", "channel_id", "ts"),
+        Index(
+            "thread_current",
+            "conversation_id",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+    )
+
+    id: int | None = _id()
+    conversation_id: int = _reference("conversation.id", index=True)
+    team_id: str
+    channel_id: str
+    ts: str | None = None
+    is_current: bool = True
+    opened_at: datetime = _time()
+
+
+class Message(SQLModel, table=True):
+    """One text.
+
+    `direction` is in or out. `origin` is phone, slack (a reply), command, or ringcentral_app.
+    `status`: received; or, outbound: queued (the carrier has not been asked or not answered),
+    accepted, failed (it was not sent, or did not arrive), unsure (a person must decide),
+    cancelled. `sent_at` is the provider's time. `markup` is Slack's text as it was written, until
+    the names in it are known; `body` is what a phone shows.
+    """
+
+    __table_args__ = (Index("message_by_time", "conversation_id", "sent_at"),)
+
+    id: int | None = _id()
+    conversation_id: int = _reference("conversation.id")
+    thread_id: int = _reference("thread.id")
+    direction: str
+    origin: str
+    status: str
+    body: str
+    markup: str | None = None
+    author_id: str | None = None  # the Slack user who wrote it
+    author_number: str | None = None  # the phone that wrote it, in a group
+    sent_at: datetime = _time()
+    carrier_status: str | None = None  # RingCentral's messageStatus, as last seen
+    failure: str | None = None  # a code of bridge.outbox.reasons or of the provider
+    attachment_notes: Any = Field(default=None, sa_type=JSON)  # [{content_type, size, name}]
+
+
+class SlackOriginal(SQLModel, table=True):
+    """A Slack message written by a person in a thread of ours, with the newest edit seen.
+
+    A deletion that came before its message has `message_id` null and `deleted` true: the message
+    is stillborn.
+    """
+
+    __tablename__ = "slack_original"
+
+    team_id: str = Field(primary_key=True)
+    channel_id: str = Field(primary_key=True)
+    ts: str = Field(primary_key=True)
+    message_id: int | None = _reference("message.id", optional=True, index=True)
+    edit_ts: str | None = None
+    markup: str | None = None
+    deleted: bool = False
+
+
+class Copy(SQLModel, table=True):
+    """A message as one side knows it. What makes every repeat harmless.
+
+    `side` is ringcentral or slack; `scope` is the store (account "/" extension) or
+    team "/" channel; `external_id` the record's id or the message's ts.
+    """
+
+    side: str = Field(primary_key=True)
+    scope: str = Field(primary_key=True)
+    external_id: str = Field(primary_key=True)
+    message_id: int = _reference("message.id", index=True)
+    part: int = 0
+
+
+class KeptRecord(SQLModel, table=True):
+    """An outbound record seen while one of our own attempts could have made it: kept, not shown."""
+
+    __tablename__ = "kept_record"
+
+    store: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    conversation_id: int | None = _reference("conversation.id", optional=True)
+    record: str = Field(sa_type=Encrypted)
+    kept_at: datetime = _time()
+
+
+class Delivery(SQLModel, table=True):
+    """Something owed to one side.
+
+    State: waiting (due at `due_at`, product time), claimed (leased until `lease_until_at`, machine
+    time; no byte has left), started (bytes may have left), unsure (being looked up at
+    `look_at`), then one of accepted, refused, parked (a person decides), cancelled.
+    The first four are open and hold up their lane. `priority`: 0 page, 1 reply, 2 automatic, 3 bulk.
+    `version` counts the states a display delivery was asked to show; `shown_version` is the one
+    shown.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("subject_type", "subject_id", "side", "kind", "part"),
+        Index(
+            "delivery_lane",
+            "lane",
+            "lane_order",
+            "id",
+            sqlite_where=text(OPEN),
+            postgresql_where=text(OPEN),
+        ),
+        Index(
+            "delivery_due",
+            "state",
+            "due_at",
+            sqlite_where=text(OPEN),
+            postgresql_where=text(OPEN),
+        ),
+    )
+
+    id: int | None = _id()
+    subject_type: str
+    subject_id: int = Field(sa_type=BigInteger)
+    side: str
+    kind: str
+    part: int = 0
+    marker: str
+    lane: str
+    lane_order: str
+    gate: str
+    priority: int = 1
+    state: str = "waiting"
+    due_at: datetime = _time()
+    attempts: int = 0
+    claim: str | None = None
+    lease_until_at: datetime | None = _time(optional=True)
+    look_at: datetime | None = _time(optional=True)
+    looks: int = 0
+    version: int = 1
+    shown_version: int = 0
+    external_id: str | None = None
+    reason: str | None = None
+    created_at: datetime = _time()
+    settled_at: datetime | None = _time(optional=True)
+
+
+class Attempt(SQLModel, table=True):
+    """One try at a delivery; `started_at` (machine time) is committed before the first byte leaves.
+
+    `outcome` is null while it is in flight, then accepted, later, refused, or unsure.
+    `reported` is true where the sender itself lived to tell the outcome.
+    """
+
+    id: int | None = _id()
+    delivery_id: int = _reference("delivery.id", index=True)
+    worker: str
+    started_at: datetime = _time()
+    deadline_at: datetime = _time()
+    outcome: str | None = None
+    reported: bool = False
+    detail: str | None = None
+    external_id: str | None = None
+    settled_at: datetime | None = _time(optional=True)
+
+
+class Gate(SQLModel, table=True):
+    """One budget a provider counts. `grants` maps a second of machine time to permits given in it."""
+
+    key: str = Field(primary_key=True)
+    closed_until_at: datetime | None = _time(optional=True)
+    grants: Any = Field(default_factory=dict, sa_type=JSON)
+
+
+class Answer(SQLModel, table=True):
+    """A private answer owed to the person who typed a command."""
+
+    id: int | None = _id()
+    kind: str
+    team_id: str
+    channel_id: str
+    user_id: str
+    response_url: str = Field(sa_type=Encrypted)
+    payload: Any = Field(default_factory=dict, sa_type=JSON)
+    asked_at: datetime = _time()
+
+
+class Notice(SQLModel, table=True):
+    """Words the bridge itself posts: into a thread, a channel, or to an administrator.
+
+    `key` makes a repeat of the same cause one notice.
+    """
+
+    id: int | None = _id()
+    key: str = Field(unique=True)
+    kind: str
+    team_id: str
+    channel_id: str
+    thread_id: int | None = _reference("thread.id", optional=True)
+    message_id: int | None = _reference("message.id", optional=True)
+    payload: Any = Field(default_factory=dict, sa_type=JSON)
+    noticed_at: datetime = _time()
+
+
+class KeptEvent(SQLModel, table=True):
+    """Something authentic that was not understood, kept whole for an administrator."""
+
+    __tablename__ = "kept_event"
+
+    id: int | None = _id()
+    side: str
+    key: str = Field(unique=True)
+    reason: str
+    body: str = Field(sa_type=Encrypted)
+    received_at: datetime = _time()
+
+
+class Cursor(SQLModel, table=True):
+    """How far one message store has been read.
+
+    While `gap_open` the store's live texts are recorded, but wait for the gap to be staged.
+    """
+
+    store: str = Field(primary_key=True)
+    login_id: int = _reference("login.id")
+    sync_token: str | None = None
+    since_at: datetime = _time()
+    synced_at: datetime | None = _time(optional=True)
+    gap_open: bool = False
+    due_at: datetime = _time()
+
+
+class AuditEntry(SQLModel, table=True):
+    """What an administrator or a person's decision changed."""
+
+    __tablename__ = "audit_entry"
+
+    id: int | None = _id()
+    at: datetime = _time()
+    actor: str
+    act: str
+    subject: str
+    detail: Any = Field(default_factory=dict, sa_type=JSON)
