@@ -1,0 +1,103 @@
+"""Secrets at rest: Fernet tokens under keys that can be rotated.
+
+The first key encrypts, every key decrypts. To rotate: put a new key in front, start again, run
+`rotate_stored` over the tables, then remove the old key.
+"""
+
+from collections.abc import Sequence
+from operator import eq
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import Column, MetaData, Table, Text, and_, select, type_coerce, update
+from sqlmodel import Session
+
+KEY_ADVICE = "Set BRIDGE_SECRET_KEYS to one or more Fernet keys, newest first."
+
+
+class SecretKeysMissing(RuntimeError):  # noqa: N818 -- the house names errors by what is wrong
+    """No keys were given to this process, so nothing secret can be stored or read."""
+
+
+class SecretUnreadable(ValueError):  # noqa: N818 -- as above
+    """A stored secret opens with none of the keys, or was changed on disk."""
+
+
+_keyring: MultiFernet | None = None
+
+
+def new_key() -> str:
+    """A fresh key, as text fit for an environment variable."""
+    return Fernet.generate_key().decode()
+
+
+def use_keys(keys: Sequence[str]) -> None:
+    """Give this process its keys, newest first; raises ValueError naming the one that is no key."""
+    global _keyring
+    if not keys:
+        raise SecretKeysMissing(f"No secret key was given. {KEY_ADVICE}")
+    _keyring = MultiFernet([_fernet(key, place) for place, key in enumerate(keys, start=1)])
+
+
+def encrypt(plain: str) -> str:
+    """The text as a token under the newest key."""
+    return _keys().encrypt(plain.encode()).decode()
+
+
+def decrypt(token: str) -> str:
+    """The text a token holds; raises SecretUnreadable when no key opens it."""
+    try:
+        return _keys().decrypt(token).decode()
+    except InvalidToken as error:
+        raise SecretUnreadable(
+            "A stored secret opens with none of the keys of this process. "
+            "Add the key it was written with to the end of BRIDGE_SECRET_KEYS."
+        ) from error
+
+
+def rotate(token: str) -> str:
+    """The same secret under the newest key; raises SecretUnreadable as `decrypt` does."""
+    try:
+        return _keys().rotate(token).decode()
+    except InvalidToken as error:
+        raise SecretUnreadable("A stored secret opens with none of the keys.") from error
+
+
+def rotate_stored(session: Session, metadata: MetaData) -> int:
+    """Put every stored secret under the newest key, in one transaction; returns how many.
+
+    Each row is replaced only while it still holds what was read, so a token refreshed meanwhile
+    by another process is left as that process wrote it.
+    """
+    columns = [column for table in metadata.sorted_tables for column in _secret_columns(table)]
+    return sum(_rotate_column(session, column) for column in columns)
+
+
+def _fernet(key: str, place: int) -> Fernet:
+    try:
+        return Fernet(key)
+    except ValueError as error:
+        raise ValueError(f"Secret key {place} is not a Fernet key. {KEY_ADVICE}") from error
+
+
+def _keys() -> MultiFernet:
+    if _keyring is None:
+        raise SecretKeysMissing(f"This process was given no secret keys. {KEY_ADVICE}")
+    return _keyring
+
+
+def _secret_columns(table: Table) -> list[Column[Any]]:
+    from storage.types import Encrypted  # here, because types imports this file
+
+    return [column for column in table.columns if isinstance(column.type, Encrypted)]
+
+
+def _rotate_column(session: Session, column: Column[Any]) -> int:
+    token = type_coerce(column, Text)
+    key = tuple(column.table.primary_key.columns)
+    rows = session.execute(select(token, *key).where(token.is_not(None))).all()
+    for old, *identity in rows:
+        is_the_row = and_(token == old, *map(eq, key, identity))
+        change = update(column.table).where(is_the_row)
+        session.execute(change.values({column: type_coerce(rotate(old), Text)}))
+    return len(rows)
