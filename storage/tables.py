@@ -49,6 +49,7 @@ class Workspace(SQLModel, table=True):
     bot_user_id: str
     bot_id: str
     bot_token: str = Field(sa_type=Encrypted)
+    administrator_ids: Any = Field(default_factory=list, sa_type=JSON)  # named in the settings
     revoked_at: datetime | None = _time(optional=True)
 
 
@@ -73,6 +74,7 @@ class Login(SQLModel, table=True):
 
     id: int | None = _id()
     name: str = Field(unique=True)
+    credentials_digest: str | None = None  # whose JWT the token was bought with
     account_id: str | None = None
     extension_id: str | None = None
     generation: int = 0
@@ -211,7 +213,7 @@ class Message(SQLModel, table=True):
     author_number: str | None = None  # the phone that wrote it, in a group
     sent_at: datetime = _time()
     carrier_status: str | None = None  # RingCentral's messageStatus, as last seen
-    failure: str | None = None  # a code of bridge.outbox.reasons or of the provider
+    failure: str | None = None  # a code of bridge.relay.reasons, the provider's or our own
     attachment_notes: Any = Field(default=None, sa_type=JSON)  # [{content_type, size, name}]
 
 

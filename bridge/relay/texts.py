@@ -88,3 +88,23 @@ class NewText:
     markup: str
     trigger_id: str
     response_url: str
+
+
+@dataclass(frozen=True)
+class OwnNumber:
+    """One of our numbers, as a RingCentral login sees it: what an inbox can be made of.
+
+    `store` is account id "/" id of the extension whose message store holds its texts.
+    `owner_kind` is user, queue, site, company or other. `why_not` is a sentence with its remedy
+    where it cannot send or cannot receive, else None.
+    """
+
+    phone_number: str
+    login_id: int
+    store: str
+    owner_name: str
+    owner_kind: str
+    can_send: bool
+    can_receive: bool
+    takes_files: bool
+    why_not: str | None = None
