@@ -1,0 +1,75 @@
+"""Cursors: how far each message store has been read. Times are machine time or RingCentral's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, update
+from sqlmodel import Session, col, select
+
+from storage.database import insert_ignore, signal
+from storage.tables import Cursor, Inbox
+
+
+def get(session: Session, store: str) -> Cursor | None:
+    """The cursor of a message store."""
+    return session.exec(select(Cursor).where(Cursor.store == store)).one_or_none()
+
+
+def match_inboxes(session: Session, now: datetime) -> list[Cursor]:
+    """One cursor for each store with a connected inbox, no other; return them.
+
+    A new one starts at the moment its inbox was connected, so that no history floods a channel.
+    """
+    inboxes = session.exec(select(Inbox).where(col(Inbox.disconnected_at).is_(None))).all()
+    stores = {inbox.store for inbox in inboxes}
+    session.execute(delete(Cursor).where(col(Cursor.store).not_in(stores)))
+    for inbox in inboxes:
+        values = {
+            "store": inbox.store,
+            "login_id": inbox.login_id,
+            # Product time may have been moved forward; the store knows only real time.
+            "since_at": min(inbox.connected_at, now),
+            "gap_open": False,
+            "due_at": now,
+        }
+        insert_ignore(session, Cursor, values)
+        session.execute(
+            update(Cursor).where(col(Cursor.store) == inbox.store).values(login_id=inbox.login_id)
+        )
+    return list(session.exec(select(Cursor).order_by(col(Cursor.due_at))))
+
+
+def open_gaps(session: Session, now: datetime) -> None:
+    """Nobody may have listened for a while: every store has a gap until it is synced."""
+    session.execute(update(Cursor).values(gap_open=True, due_at=now))
+    signal(session, "cursors")
+
+
+def mark_due(session: Session, store: str, now: datetime) -> bool:
+    """Something changed in a store; False where nobody reads it."""
+    result = session.execute(update(Cursor).where(col(Cursor.store) == store).values(due_at=now))
+    signal(session, "cursors")
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, for an UPDATE
+
+
+def put_off(session: Session, store: str, due_at: datetime) -> None:
+    """Next turn at `due_at`, unless something marks the store due before."""
+    session.execute(update(Cursor).where(col(Cursor.store) == store).values(due_at=due_at))
+
+
+def lose_token(session: Session, store: str) -> None:
+    """RingCentral no longer knows the token: a gap is open until a full sync has closed it."""
+    session.execute(
+        update(Cursor).where(col(Cursor.store) == store).values(sync_token=None, gap_open=True)
+    )
+
+
+def advance(session: Session, store: str, sync_token: str, synced_at: datetime) -> None:
+    """All up to `synced_at` (RingCentral's time) is on file: the gap is closed."""
+    session.execute(
+        update(Cursor)
+        .where(col(Cursor.store) == store)
+        .values(sync_token=sync_token, synced_at=synced_at, gap_open=False)
+    )
+    signal(session, "deliveries")

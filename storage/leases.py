@@ -1,0 +1,29 @@
+"""Leases: work that one process does at a time. Times are machine time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, update
+from sqlmodel import Session, col
+
+from storage.database import insert_ignore
+from storage.tables import Lease
+
+
+def take(session: Session, name: str, holder: str, now: datetime, seconds: float) -> bool:
+    """Take or prolong a lease; False where somebody else holds it."""
+    until_at = now + timedelta(seconds=seconds)
+    if insert_ignore(session, Lease, {"name": name, "holder": holder, "until_at": until_at}):
+        return True
+    result = session.execute(
+        update(Lease)
+        .where(col(Lease.name) == name, or_(col(Lease.holder) == holder, col(Lease.until_at) < now))
+        .values(holder=holder, until_at=until_at)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, for an UPDATE
+
+
+def give_back(session: Session, name: str, holder: str) -> None:
+    """End a lease, if it is still ours."""
+    session.execute(delete(Lease).where(col(Lease.name) == name, col(Lease.holder) == holder))
