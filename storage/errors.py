@@ -1,0 +1,38 @@
+"""What the database can say other than what SQLAlchemy says.
+
+DatabaseBusy      too much waits, or another process holds the file: try again later (503)
+DatabaseClosed    it is closing or closed
+CommitUnknown     the connection was lost while committing: it may have been committed
+UnitBroken        a unit did what a unit must not: a fault in our code
+SchemaMismatch    the database and this code are of different versions
+  DatabaseTooNew
+  DatabaseTooOld
+"""
+
+
+class DatabaseBusy(Exception):  # noqa: N818 -- named by what is wrong, as the callers read it
+    """The database could not take the unit in time; nothing of it was done."""
+
+
+class DatabaseClosed(Exception):  # noqa: N818 -- as above
+    """The database is closing; nothing of the unit was done."""
+
+
+class CommitUnknown(Exception):  # noqa: N818 -- as above
+    """The connection was lost while committing: the unit may or may not have been done."""
+
+
+class UnitBroken(Exception):  # noqa: N818 -- as above
+    """A unit committed, rolled back, or went on after a failed statement."""
+
+
+class SchemaMismatch(Exception):  # noqa: N818 -- as above
+    """Its text is a sentence that names the remedy."""
+
+
+class DatabaseTooNew(SchemaMismatch):
+    """The database was migrated by a newer version of this program."""
+
+
+class DatabaseTooOld(SchemaMismatch):
+    """The database has not been migrated to this version."""
