@@ -10,23 +10,23 @@ SchemaMismatch    the database and this code are of different versions
 """
 
 
-class DatabaseBusy(Exception):  # noqa: N818 -- named by what is wrong, as the callers read it
+class DatabaseBusy(Exception):
     """The database could not take the unit in time; nothing of it was done."""
 
 
-class DatabaseClosed(Exception):  # noqa: N818 -- as above
+class DatabaseClosed(Exception):
     """The database is closing; nothing of the unit was done."""
 
 
-class CommitUnknown(Exception):  # noqa: N818 -- as above
+class CommitUnknown(Exception):
     """The connection was lost while committing: the unit may or may not have been done."""
 
 
-class UnitBroken(Exception):  # noqa: N818 -- as above
+class UnitBroken(Exception):
     """A unit committed, rolled back, or went on after a failed statement."""
 
 
-class SchemaMismatch(Exception):  # noqa: N818 -- as above
+class SchemaMismatch(Exception):
     """Its text is a sentence that names the remedy."""
 
 

@@ -15,11 +15,11 @@ from sqlmodel import Session
 KEY_ADVICE = "Set BRIDGE_SECRET_KEYS to one or more Fernet keys, newest first."
 
 
-class SecretKeysMissing(RuntimeError):  # noqa: N818 -- the house names errors by what is wrong
+class SecretKeysMissing(RuntimeError):
     """No keys were given to this process, so nothing secret can be stored or read."""
 
 
-class SecretUnreadable(ValueError):  # noqa: N818 -- as above
+class SecretUnreadable(ValueError):
     """A stored secret opens with none of the keys, or was changed on disk."""
 
 

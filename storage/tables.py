@@ -19,6 +19,15 @@ BIG_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows its
 OPEN_STATES = ("waiting", "claimed", "started", "unsure")
 OPEN = "state IN ('waiting', 'claimed', 'started', 'unsure')"
 
+# SQLite keeps no name of its own for a constraint, and one without a name cannot be migrated
+SQLModel.metadata.naming_convention = {
+    "pk": "%(table_name)s_pkey",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+}
+
 
 def _id() -> Any:
     return Field(default=None, sa_column=Column(BIG_ID, primary_key=True, autoincrement=True))
@@ -31,7 +40,7 @@ def _reference(target: str, *, optional: bool = False, index: bool = False) -> A
         foreign_key=target,
         index=index,
         nullable=optional,
-        sa_type=BIG_ID,  # type: ignore[call-overload]  # SQLModel's overloads know types, not instances
+        sa_type=BIG_ID,
     )
 
 
@@ -95,7 +104,7 @@ class Lease(SQLModel, table=True):
 class Subscription(SQLModel, table=True):
     """RingCentral's webhook subscription of a login."""
 
-    login_id: int = Field(primary_key=True, foreign_key="login.id")
+    login_id: int = Field(primary_key=True, foreign_key="login.id", sa_type=BIG_ID)
     ringcentral_subscription_id: str
     address: str
     verification_token: str = Field(sa_type=Encrypted)
@@ -267,7 +276,8 @@ class Delivery(SQLModel, table=True):
     State: waiting (due at `due_at`, product time), claimed (leased until `lease_until_at`, machine
     time; no byte has left), started (bytes may have left), unsure (being looked up at
     `look_at`), then one of accepted, refused, parked (a person decides), cancelled.
-    The first four are open and hold up their lane. `priority`: 0 page, 1 reply, 2 automatic, 3 bulk.
+    The first four are open and hold up their lane. `priority` is 0 page, 1 reply, 2 automatic,
+    or 3 bulk.
     `version` counts the states a display delivery was asked to show; `shown_version` is the one
     shown.
     """
@@ -337,7 +347,7 @@ class Attempt(SQLModel, table=True):
 
 
 class Gate(SQLModel, table=True):
-    """One budget a provider counts. `grants` maps a second of machine time to permits given in it."""
+    """One budget a provider counts. `grants`: permits given, by second of machine time."""
 
     key: str = Field(primary_key=True)
     closed_until_at: datetime | None = _time(optional=True)
