@@ -1,8 +1,8 @@
 """Errors that end in a sentence for a person.
 
-    BridgeError
-      StartRefused      the process must not start (exit code 2); the remedy is in the sentence
-      ProviderProblem   a provider could not be used for a question asked just now
+BridgeError
+  StartRefused      the process must not start (exit code 2); the remedy is in the sentence
+  ProviderProblem   a provider could not be used for a question asked just now
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 
@@ -37,6 +38,19 @@ class CarrierRecord:
     status: str
     error_code: str | None = None
     attachments: tuple[AttachmentNote, ...] = ()
+
+    def to_json(self) -> str:
+        """The record as text, to be kept."""
+        return json.dumps({**asdict(self), "sent_at": self.sent_at.isoformat()})
+
+    @classmethod
+    def from_json(cls, text: str) -> CarrierRecord:
+        """The record that `to_json` wrote."""
+        values = json.loads(text)
+        values["sent_at"] = datetime.fromisoformat(values["sent_at"])
+        values["outside_numbers"] = tuple(values["outside_numbers"])
+        values["attachments"] = tuple(AttachmentNote(**each) for each in values["attachments"])
+        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""When a delivery is tried again, looked up again, or given to a person. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bridge.outbox.outcome import Absent, CannotLook, Finding, TryLater
+
+LONGEST_WAIT_SECONDS = 64.0  # RingCentral's advice for its 5xx: 2, 4, 8 ... 64 s
+LONGEST_PATIENT_WAIT_SECONDS = 300.0
+STALE_AFTER = timedelta(hours=1)  # a person's text that waited longer may no longer be meant
+LOOK_AFTER_SECONDS = (2.0, 10.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Again:
+    """Try it again at `due_at`, product time."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Do not try it again by yourself: tell the person why."""
+
+    reason: str
+
+
+def next_try(
+    later: TryLater, *, attempts: int, due_since: datetime, now: datetime, goes_stale: bool
+) -> Again | GiveUp:
+    """When to try again what certainly did not happen.
+
+    `attempts` counts those made; `due_since` is when it was first due. What `goes_stale` is given
+    back to its author after an hour, unless only an administrator can mend it.
+    """
+    wait = later.after_seconds
+    if wait is None:
+        longest = LONGEST_PATIENT_WAIT_SECONDS if later.patient else LONGEST_WAIT_SECONDS
+        wait = min(2.0 ** max(1, min(attempts, 16)), longest)
+    due_at = now + timedelta(seconds=wait)
+    if goes_stale and due_at - due_since > STALE_AFTER:
+        return GiveUp("stale")
+    return Again(due_at)
+
+
+@dataclass(frozen=True)
+class LookAgain:
+    """Look once more at `look_at`, machine time; `counts` if this look was answered."""
+
+    look_at: datetime
+    counts: bool
+
+
+@dataclass(frozen=True)
+class CountAsAbsent:
+    """It was never taken: try it again."""
+
+
+@dataclass(frozen=True)
+class AskAPerson:
+    """Nobody but a person can tell."""
+
+    reason: str
+
+
+def first_look_at(
+    reported_at: datetime, looks_after: tuple[float, ...] = LOOK_AFTER_SECONDS
+) -> datetime:
+    """When to look first, after an attempt was reported or found unsure."""
+    return reported_at + timedelta(seconds=looks_after[0])
+
+
+def after_look(
+    finding: Finding,
+    *,
+    looks: int,
+    deadline_at: datetime,
+    machine_now: datetime,
+    fate_is_known: bool,
+    looks_after: tuple[float, ...] = LOOK_AFTER_SECONDS,
+) -> LookAgain | CountAsAbsent | AskAPerson:
+    """What to do when a look found nothing, could not be made, or found too much.
+
+    `looks` counts the answered ones before this. The last one comes past the attempt's deadline,
+    so that nothing can still be on its way. `fate_is_known` is true where the sender itself told
+    that it failed, or is known to be dead: a worker that is only stopped may send yet.
+    """
+    last_at = deadline_at + timedelta(seconds=looks_after[-1])
+    match finding:
+        case CannotLook(after_seconds=after_seconds):
+            if machine_now > last_at + timedelta(hours=1):
+                return AskAPerson("the provider does not answer")
+            return LookAgain(machine_now + timedelta(seconds=after_seconds or 10.0), False)
+        case Absent() if machine_now >= last_at:
+            return CountAsAbsent() if fate_is_known else AskAPerson("its sender may still send")
+        case Absent():
+            soon = looks_after[min(looks + 1, len(looks_after) - 1)]
+            look_at = machine_now + timedelta(seconds=soon)
+            is_last = looks + 1 >= len(looks_after) - 1 or look_at > last_at
+            return LookAgain(last_at if is_last else look_at, True)
+        case _:
+            return AskAPerson("more than one record could be it")

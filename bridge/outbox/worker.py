@@ -1,0 +1,385 @@
+"""The worker: claims what is due, sends it, and settles what became of it.
+
+One delivery's way, and what a death at each line leaves behind:
+
+1. claim     lane heads with their permits, one transaction   (dead: the lease is freed)
+2. prepare   repeatable reads at the provider                 (dead: the lease is freed)
+3. start     `attempt.started_at` committed                   (dead: looked up, never just resent)
+4. send      under a deadline inside the lease                (dead: looked up)
+5. settle    outcome, copy, and what follows, one transaction
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlmodel import Session
+
+from bridge import clock
+from bridge.clock import Clock
+from bridge.outbox import gates as permits
+from bridge.outbox.outcome import (
+    CannotLook,
+    Claimed,
+    Finding,
+    OnSettled,
+    Outcome,
+    Ready,
+    Refused,
+    Sender,
+    TryLater,
+    Unsure,
+)
+from bridge.outbox.settling import Settler, Timing, detail_of, word_of
+from storage import claims, deliveries
+from storage.database import CommitUnknown, Database, DatabaseBusy
+from storage.liveness import Liveness, is_alive
+from storage.tables import Attempt, Delivery
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    delivery: Claimed
+    content: object | Refused | TryLater
+
+
+@dataclass(frozen=True)
+class _Batch:
+    loaded: Sequence[_Loaded]
+    unsure: Sequence[Claimed]
+    wait_seconds: float
+
+
+class Worker:
+    """Drains the outbox with one sender a side, telling each subject's room what was settled."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock_: Clock,
+        liveness: Liveness,
+        senders: Mapping[str, Sender],
+        on_settled: Mapping[str, OnSettled],
+        *,
+        budget_of: permits.BudgetOf = permits.provider_budget,
+        timing: Timing | None = None,
+        in_flight: int = 48,
+    ) -> None:
+        self._database = database
+        self._clock = clock_
+        self._liveness = liveness
+        self._senders = senders
+        self._budget_of = budget_of
+        self._timing = timing or Timing()
+        self._settler = Settler(clock_, senders, on_settled, self._timing)
+        self._in_flight = in_flight
+        self._numbers = itertools.count(1)
+        self._awake = asyncio.Event()
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._main: asyncio.Task[None] | None = None
+        self._reap_at = 0.0
+
+    async def start(self) -> None:
+        """Begin draining; what dead workers left is freed first."""
+        self._forget_signal = self._database.on_signal(deliveries.SIGNAL, self._awake.set)
+        await self._reap()
+        self._main = asyncio.create_task(self._run(), name="outbox worker")
+
+    async def stop(self) -> None:
+        """Claim nothing more and let what is in flight end, within a bound."""
+        self._stopping = True
+        self._awake.set()
+        if self._main is None:
+            return
+        await self._main
+        self._forget_signal()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=self._timing.stop_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    @property
+    def is_running(self) -> bool:
+        """False once the worker has stopped or died."""
+        return self._main is not None and not self._main.done()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._awake.clear()
+            try:
+                wait_seconds = await self._round()
+            except Exception:  # whatever the database says, the worker must go on
+                log.exception("outbox.round_failed")
+                wait_seconds = 1.0
+            if wait_seconds > 0 and not self._stopping:
+                await self._sleep(wait_seconds)
+
+    async def _sleep(self, wait_seconds: float) -> None:
+        moved = asyncio.create_task(self._clock.wait_moved())
+        moved.add_done_callback(lambda _: self._awake.set())
+        await clock.wait_at_most(self._awake, wait_seconds)
+        moved.cancel()
+
+    async def _round(self) -> float:
+        """Claim and look once; the seconds to sleep unless woken."""
+        if clock.monotonic() >= self._reap_at:
+            await self._reap()
+        free = self._in_flight - len(self._tasks)
+        if free <= 0:
+            return self._timing.poll_seconds
+        batch = await self._database.write(self._claim, self._clock.now(), free)
+        for loaded in batch.loaded:
+            self._spawn(self._deliver(loaded), loaded.delivery)
+        for unsure in batch.unsure:
+            self._spawn(self._look(unsure), unsure)
+        return batch.wait_seconds
+
+    def _spawn(self, work: object, delivery: Claimed) -> None:
+        assert asyncio.iscoroutine(work)
+        task = asyncio.create_task(work, name=f"delivery {delivery.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if len(self._tasks) >= self._in_flight:
+            self._awake.set()  # there is room again; what a lane has next is signalled
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("delivery.crashed", task=task.get_name(), exc_info=task.exception())
+
+    def _seconds_to_sleep(self, session: Session, gate_opens_at: datetime | None) -> float:
+        machine_now = clock.machine_now()
+        waits = [self._timing.poll_seconds, max(0.0, self._reap_at - clock.monotonic())]
+        due_at = claims.next_due_at(session, self._clock.now())
+        if due_at is not None:
+            waits.append(self._clock.seconds_until(due_at))
+        machine_times = (claims.next_machine_at(session, machine_now), gate_opens_at)
+        waits += [(each - machine_now).total_seconds() for each in machine_times if each]
+        return max(0.002, min(waits))
+
+    # Claiming
+
+    def _claim(self, session: Session, now: datetime, free: int) -> _Batch:
+        machine_now = clock.machine_now()
+        due = claims.find_due(session, now=now, machine_now=machine_now, per_gate=free, limit=free)
+        allowed, opens_at = self._take_permits(session, due)
+        claim_name = f"{self._liveness.name}/{next(self._numbers)}"
+        lease_until_at = machine_now + timedelta(seconds=self._timing.lease_seconds)
+        rows = claims.claim(session, allowed, claim_name, lease_until_at) if allowed else []
+        loaded = [self._load(session, _claimed(row)) for row in rows]
+        unsure = self._claim_looks(session, machine_now, free)
+        more = len(due) == free
+        wait_seconds = 0.0 if more else self._seconds_to_sleep(session, opens_at)
+        return _Batch(loaded, unsure, wait_seconds)
+
+    def _take_permits(
+        self, session: Session, due: Sequence[claims.Due]
+    ) -> tuple[list[int], datetime | None]:
+        allowed: list[int] = []
+        opens: list[datetime] = []
+        by_gate: dict[tuple[str, int], list[int]] = {}
+        for each in due:
+            by_gate.setdefault((each.gate, each.priority), []).append(each.id)
+        for (key, priority), ids in sorted(by_gate.items()):
+            if self._budget_of(key) is None:  # closed gates were left out by the query
+                allowed += ids
+                continue
+            granted = permits.take(session, key, len(ids), priority, self._budget_of)
+            allowed += ids[: granted.count]
+            if granted.next_at is not None:
+                opens.append(granted.next_at)
+        return allowed, min(opens) if opens else None
+
+    def _load(self, session: Session, delivery: Claimed) -> _Loaded:
+        try:
+            return _Loaded(delivery, self._senders[delivery.side].load(session, delivery))
+        except SQLAlchemyError:
+            raise
+        except Exception:  # one broken row must not hold up every other delivery
+            log.exception("delivery.load_failed", **_ids(delivery))
+            return _Loaded(delivery, TryLater("load_failed", patient=True))
+
+    # Delivering
+
+    async def _deliver(self, loaded: _Loaded) -> None:
+        delivery, content = loaded.delivery, loaded.content
+        sender = self._senders[delivery.side]
+        if not isinstance(content, Refused | TryLater):
+            content = await self._prepare(sender, delivery, content)
+        if not isinstance(content, Ready):
+            await self._settle_unstarted(delivery, content)
+            return
+        started = await self._database.write(self._start, delivery, content)
+        if started is None:
+            return
+        attempt_id, deadline_at = started
+        outcome = await self._send(sender, delivery, content, deadline_at)
+        await self._settle(delivery, attempt_id, outcome)
+
+    async def _prepare(
+        self, sender: Sender, delivery: Claimed, content: object
+    ) -> Ready | Refused | TryLater:
+        try:
+            async with asyncio.timeout(self._timing.send_seconds):
+                return await sender.prepare(delivery, content)
+        except TimeoutError:
+            return TryLater("prepare_timed_out")
+        except Exception:  # nothing was sent: it is tried again, and told in the log
+            log.exception("delivery.prepare_failed", **_ids(delivery))
+            return TryLater("prepare_failed")
+
+    def _start(
+        self, session: Session, delivery: Claimed, ready: Ready
+    ) -> tuple[int, datetime] | None:
+        machine_now = clock.machine_now()
+        deadline_at = machine_now + timedelta(seconds=self._timing.send_seconds)
+        attempt_id = claims.start(
+            session,
+            delivery.id,
+            delivery.claim,
+            worker=self._liveness.name,
+            machine_now=machine_now,
+            deadline_at=deadline_at,
+        )
+        if attempt_id is None:
+            return None
+        if ready.record is not None:
+            ready.record(session)
+        return attempt_id, deadline_at
+
+    async def _send(
+        self, sender: Sender, delivery: Claimed, ready: Ready, deadline_at: datetime
+    ) -> Outcome:
+        left_seconds = (deadline_at - clock.machine_now()).total_seconds()
+        if left_seconds <= 0 or self._liveness.lost.is_set():
+            return TryLater("started_too_late", after_seconds=0.0)
+        try:
+            async with asyncio.timeout(left_seconds):
+                return await sender.send(delivery, ready.content)
+        except TimeoutError:
+            return Unsure("timed out")
+        except Exception as error:  # bytes may have left: it is looked up
+            log.exception("delivery.send_failed", **_ids(delivery))
+            return Unsure(type(error).__name__)
+
+    async def _settle_unstarted(self, delivery: Claimed, outcome: Refused | TryLater) -> None:
+        await self._persist(self._settler.write_unstarted, delivery, outcome)
+        _log_attempt(delivery, outcome)
+
+    async def _settle(self, delivery: Claimed, attempt_id: int, outcome: Outcome) -> None:
+        await self._persist(self._settler.write_outcome, delivery, attempt_id, outcome)
+        _log_attempt(delivery, outcome)
+
+    async def _persist(self, unit: Callable[..., None], *args: object) -> None:
+        """Write an outcome down, trying for as long as the lease lasts: it cannot be had twice."""
+        until = clock.monotonic() + self._timing.lease_seconds
+        wait_seconds = 0.05
+        while True:
+            try:
+                await self._database.write(unit, *args)
+                return
+            except (DatabaseBusy, OperationalError, CommitUnknown):
+                if clock.monotonic() + wait_seconds > until:
+                    raise
+                log.warning("outbox.settle_delayed", wait_seconds=wait_seconds)
+            await clock.sleep(wait_seconds)
+            wait_seconds = min(wait_seconds * 2, 5.0)
+
+    # Looking
+
+    def _claim_looks(self, session: Session, machine_now: datetime, free: int) -> list[Claimed]:
+        again_at = machine_now + timedelta(seconds=self._timing.send_seconds * 1.5)
+        found = []
+        for row in claims.find_looks(session, machine_now, free):
+            name = f"{self._liveness.name}/{next(self._numbers)}"
+            assert row.id is not None, "read from its table"
+            if claims.claim_look(session, row.id, row.claim, name, again_at):
+                attempt = claims.get_last_attempt(session, row.id)
+                found.append(replace(_claimed(row, attempt), claim=name))
+        return found
+
+    async def _look(self, delivery: Claimed) -> None:
+        sender = self._senders[delivery.side]
+        content = await self._database.read(sender.load, delivery)
+        finding: Finding
+        if isinstance(content, Refused | TryLater):
+            finding = CannotLook(content.reason)
+        else:
+            finding = await self._find(sender, delivery, content)
+        attempt = await self._database.read(claims.get_last_attempt, delivery.id)
+        fate_is_known = attempt.reported or not await is_alive(self._database, attempt.worker)
+        await self._database.write(
+            self._settler.write_finding, delivery, attempt, finding, fate_is_known
+        )
+        log.info("delivery.looked_up", **_ids(delivery), finding=type(finding).__name__.lower())
+
+    async def _find(self, sender: Sender, delivery: Claimed, content: object) -> Finding:
+        try:
+            async with asyncio.timeout(self._timing.send_seconds):
+                return await sender.look(delivery, content)
+        except TimeoutError:
+            return CannotLook("timed out")
+
+    # What dead workers left
+
+    async def _reap(self) -> None:
+        """Free what dead or late workers hold; their started attempts are looked up."""
+        self._reap_at = clock.monotonic() + self._timing.poll_seconds
+        leased = await self._database.read(claims.find_leased)
+        names = {claim.partition("/")[0] for _, _, claim, _ in leased} - {self._liveness.name}
+        dead = {name for name in names if not await is_alive(self._database, name)}
+        machine_now = clock.machine_now()
+        for delivery_id, state, claim, lease_until_at in leased:
+            if claim.partition("/")[0] in dead or lease_until_at < machine_now:
+                await self._database.write(self._settler.free, delivery_id, state, claim)
+
+
+def _claimed(row: Delivery, attempt: Attempt | None = None) -> Claimed:
+    assert row.id is not None, "read from its table"
+    return Claimed(
+        id=row.id,
+        subject_type=row.subject_type,
+        subject_id=row.subject_id,
+        side=row.side,
+        kind=row.kind,
+        part=row.part,
+        marker=row.marker,
+        lane=row.lane,
+        gate=row.gate,
+        priority=row.priority,
+        attempts=row.attempts,
+        version=row.version,
+        claim=row.claim or "",
+        external_id=row.external_id,
+        started_at=attempt.started_at if attempt else None,
+        deadline_at=attempt.deadline_at if attempt else None,
+    )
+
+
+def _ids(delivery: Claimed) -> dict[str, object]:
+    return {
+        "delivery": delivery.id,
+        "subject": f"{delivery.subject_type}/{delivery.subject_id}",
+        "side": delivery.side,
+        "kind": delivery.kind,
+    }
+
+
+def _log_attempt(delivery: Claimed, outcome: Outcome) -> None:
+    log.info(
+        "delivery.attempted",
+        **_ids(delivery),
+        outcome=word_of(outcome),
+        reason=detail_of(outcome),
+        attempt=delivery.attempts + 1,
+    )

@@ -1,0 +1,91 @@
+"""What people do to their Slack messages afterwards: edits, deletions, and deleted cards.
+
+Before the text's attempt has started an edit changes it and a deletion cancels it; after that
+nothing pretends, and the thread says what the customer saw. Which it is, is decided by
+compare-and-set on the delivery.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from bridge.relay import conversations, notices
+from bridge.relay.texts import ReplyDeletion, ReplyEdit
+from storage import conversations as conversation_rows
+from storage import deliveries, inboxes, messages, originals, threads
+from storage.tables import Message
+
+SETTLED_BADLY = ("failed", "cancelled")
+
+
+def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
+    """Apply an edit; returns changed, too_late (told in the thread), kept, repeat or not_ours.
+
+    An edit that comes before its message is kept for it.
+    """
+    original = originals.lock_or_add(session, edit.team_id, edit.channel_id, edit.ts)
+    if original.deleted or (original.edit_ts and float(original.edit_ts) >= float(edit.edit_ts)):
+        return "repeat"
+    same_text = original.markup == edit.markup
+    original.edit_ts, original.markup = edit.edit_ts, edit.markup
+    session.add(original)
+    if original.message_id is None:
+        return "kept"
+    message = messages.get(session, original.message_id)
+    if same_text or message.status in SETTLED_BADLY:
+        return "repeat"
+    inbox = inboxes.get(session, conversation_rows.get(session, message.conversation_id).inbox_id)
+    due_at = now + timedelta(seconds=inbox.hold_seconds)
+    if deliveries.change_unstarted(session, "message", original.message_id, "ringcentral", due_at):
+        messages.change(session, original.message_id, body=edit.markup, markup=edit.markup)
+        return "changed"
+    _tell(session, message, "edited_late", edit.edit_ts, now)
+    return "too_late"
+
+
+def cancel_reply(session: Session, deletion: ReplyDeletion, now: datetime) -> str:
+    """Apply a deletion; returns cancelled, too_late (told in the thread), stillborn or repeat."""
+    original = originals.lock_or_add(session, deletion.team_id, deletion.channel_id, deletion.ts)
+    if original.deleted:
+        return "repeat"
+    original.deleted = True
+    session.add(original)
+    if original.message_id is None:
+        return "stillborn"
+    message = messages.get(session, original.message_id)
+    if message.status in SETTLED_BADLY:
+        return "repeat"
+    cancelled = deliveries.cancel_unstarted(
+        session, "message", original.message_id, "ringcentral", "deleted in Slack", now
+    )
+    if cancelled:
+        messages.change(session, original.message_id, status="cancelled")
+        return "cancelled"
+    _tell(session, message, "deleted_late", deletion.ts, now)
+    return "too_late"
+
+
+def move_on(session: Session, team_id: str, channel_id: str, ts: str, now: datetime) -> bool:
+    """A thread's card was deleted: its conversation goes on in a new thread; administrators hear.
+
+    False where no current thread of ours began there.
+    """
+    thread = threads.get_by_ts(session, team_id, channel_id, ts)
+    if thread is None or not thread.is_current:
+        return False
+    conversation = conversation_rows.lock(session, thread.conversation_id)
+    inbox = inboxes.get(session, conversation.inbox_id)
+    conversations.open_thread(session, inbox, conversation, now)
+    notices.tell_administrators(
+        session, f"card_deleted:{thread.id}", "card_deleted", {"channel_id": channel_id}, now
+    )
+    return True
+
+
+def _tell(session: Session, message: Message, kind: str, key: str, now: datetime) -> None:
+    thread = threads.get(session, message.thread_id)
+    notices.tell_in_thread(
+        session, message, thread, kind, now, key=key, payload={"status": message.status}
+    )

@@ -1,0 +1,98 @@
+"""What a person decides about a text that failed, or that nobody can tell of.
+
+Each is a compare-and-set: of two clicks one wins, and the other is told today's state.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from bridge.relay import conversations, crossings, receipts
+from storage import audit, deliveries, messages, threads
+from storage import conversations as conversation_rows
+from storage.tables import Message
+
+
+def retry_message(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
+    """Send a failed text again; `done`, or the status it has by now."""
+    message = _lock(session, message_id)
+    reopened = message.status == "failed" and deliveries.reopen(
+        session,
+        "message",
+        message_id,
+        "ringcentral",
+        "text",
+        from_states=("refused", "accepted"),
+        due_at=now,
+    )
+    return _decided(session, message, reopened, "retry", "queued", by_user_id, now)
+
+
+def send_again(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
+    """The person says it never arrived: send it again; `done`, or the status it has by now."""
+    message = _lock(session, message_id)
+    reopened = message.status == "unsure" and deliveries.reopen(
+        session,
+        "message",
+        message_id,
+        "ringcentral",
+        "text",
+        from_states=("parked",),
+        due_at=now,
+    )
+    return _decided(session, message, reopened, "send_again", "queued", by_user_id, now)
+
+
+def it_was_sent(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
+    """The person says it arrived; `done`, or the status it has by now."""
+    message = _lock(session, message_id)
+    settled = message.status == "unsure" and deliveries.settle_parked(
+        session, "message", message_id, "ringcentral", "accepted", now
+    )
+    answer = _decided(session, message, settled, "it_was_sent", "accepted", by_user_id, now)
+    if settled:
+        thread = threads.get(session, message.thread_id)
+        receipts.enqueue_mark(session, message_id, thread, now)
+        crossings.release_kept(session, message.conversation_id, now)
+    return answer
+
+
+def drop_message(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
+    """The person says it shall not be sent any more; `done`, or the status it has by now."""
+    message = _lock(session, message_id)
+    dropped = message.status in ("failed", "unsure")
+    if message.status == "unsure":
+        dropped = deliveries.settle_parked(
+            session, "message", message_id, "ringcentral", "cancelled", now
+        )
+    answer = _decided(session, message, dropped, "drop", "cancelled", by_user_id, now)
+    if dropped:
+        crossings.release_kept(session, message.conversation_id, now)
+    return answer
+
+
+def _lock(session: Session, message_id: int) -> Message:
+    message = messages.get(session, message_id)
+    conversation_rows.lock(session, message.conversation_id)
+    session.refresh(message)
+    return message
+
+
+def _decided(
+    session: Session,
+    message: Message,
+    won: bool,
+    act: str,
+    status: str,
+    by_user_id: str,
+    now: datetime,
+) -> str:
+    assert message.id is not None, "read from its table"
+    if not won:
+        return message.status
+    messages.change(session, message.id, status=status, failure=None)
+    audit.write(session, now, by_user_id, act, f"message/{message.id}")
+    conversations.refresh_card(session, threads.get(session, message.thread_id), now)
+    return "done"

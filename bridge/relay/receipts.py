@@ -1,0 +1,73 @@
+"""Receipts: what the carrier says later of a text it accepted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from bridge.relay import conversations, lanes, notices
+from bridge.relay.texts import CarrierRecord
+from storage import copies, deliveries, messages, threads
+from storage.deliveries import Owed
+from storage.tables import Message, Thread
+
+FAILED = ("SendingFailed", "DeliveryFailed")
+
+
+def apply_receipt(session: Session, message_id: int, record: CarrierRecord, now: datetime) -> str:
+    """Write down a text's new carrier status; `receipt`, or `repeat` where it is not news.
+
+    A failure takes the mark away and is told in the thread with the carrier's code.
+    """
+    message = messages.get(session, message_id)
+    if message.carrier_status == record.status:
+        return "repeat"
+    messages.change(session, message_id, carrier_status=record.status)
+    thread = threads.get(session, message.thread_id)
+    if record.status in FAILED and message.status == "accepted":
+        _tell_failed(session, message, thread, record.error_code or record.status, now)
+    if thread.ts is not None and thread.is_current:
+        conversations.refresh_card(session, thread, now)
+    return "receipt"
+
+
+def _tell_failed(
+    session: Session, message: Message, thread: Thread, reason: str, now: datetime
+) -> None:
+    assert message.id is not None, "read from its table"
+    messages.change(session, message.id, status="failed", failure=reason)
+    enqueue_mark(session, message.id, thread, now, kind="unmark")
+    notices.tell_in_thread(
+        session,
+        message,
+        thread,
+        "failed",
+        now,
+        key=f"receipt:{reason}",
+        payload={"reason": reason, "was_accepted": True},
+    )
+
+
+def enqueue_mark(
+    session: Session, message_id: int, thread: Thread, now: datetime, kind: str = "mark"
+) -> None:
+    """Owe the mark on a text's Slack message, or its removal."""
+    if copies.get_external_id(session, "slack", message_id) is None and kind == "mark":
+        return  # its own post, when settled, owes the mark
+    method = "reactions.add" if kind == "mark" else "reactions.remove"
+    deliveries.show_again(
+        session,
+        Owed(
+            subject_type="message",
+            subject_id=message_id,
+            side="slack",
+            kind=kind,
+            lane=lanes.mark_lane(message_id),
+            lane_order=lanes.place(now, kind),
+            gate=lanes.method_gate(thread.team_id, method),
+            due_at=now,
+            priority=2,
+        ),
+        now,
+    )

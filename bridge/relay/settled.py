@@ -1,0 +1,194 @@
+"""What follows when a delivery is settled, written in the settling transaction.
+
+One function for each subject: a message, a card, a notice, an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import assert_never
+
+from sqlmodel import Session
+
+from bridge.outbox.outcome import Accepted, Claimed, OnSettled, Refused, Settlement, Unsure
+from bridge.relay import conversations, crossings, lanes, notices, receipts
+from storage import conversations as conversation_rows
+from storage import copies, deliveries, inboxes, messages, threads
+from storage import notices as notice_rows
+from storage.tables import Message, Notice, Thread
+
+
+def message_settled(session: Session, settlement: Settlement) -> None:
+    """A text, its showing in Slack, or its mark."""
+    delivery = settlement.delivery
+    if delivery.side == "ringcentral":
+        _text_settled(session, settlement)
+    elif delivery.kind == "post":
+        _post_settled(session, settlement)
+
+
+def card_settled(session: Session, settlement: Settlement) -> None:
+    """A thread's parent was posted, or could not be."""
+    delivery, now = settlement.delivery, settlement.settled_at
+    if delivery.kind != "open":
+        return
+    match settlement.outcome:
+        case Accepted(external_id=ts):
+            assert ts is not None, "Slack names every post"
+            threads.set_ts(session, delivery.subject_id, ts)
+            deliveries.bring_forward(session, lanes.answer_lane(delivery.subject_id, 0), now)
+        case Refused(reason=reason):
+            _tell_unshown(session, delivery, reason, now)
+        case Unsure():
+            _post_again(session, delivery, now)
+        case _:
+            assert_never(settlement.outcome)
+
+
+def notice_settled(session: Session, settlement: Settlement) -> None:
+    """The bridge's own words were posted, or could not be."""
+    delivery, now = settlement.delivery, settlement.settled_at
+    match settlement.outcome:
+        case Accepted():
+            return
+        case Refused(reason="thread_gone"):
+            notice = notice_rows.get(session, delivery.subject_id)
+            if notice.thread_id is not None:
+                _move_notice(session, notice, now)
+                _post_again(session, delivery, now)
+        case Refused(reason=reason):
+            _tell_unshown(session, delivery, reason, now)
+        case Unsure():
+            _post_again(session, delivery, now)
+        case _:
+            assert_never(settlement.outcome)
+
+
+def answer_settled(_session: Session, _settlement: Settlement) -> None:
+    """A private answer was given, or its asker is out of reach: nothing follows from either."""
+
+
+ON_SETTLED: Mapping[str, OnSettled] = {
+    "message": message_settled,
+    "card": card_settled,
+    "notice": notice_settled,
+    "answer": answer_settled,
+}
+
+
+# A text to a phone
+
+
+def _text_settled(session: Session, settlement: Settlement) -> None:
+    message_id, now = settlement.delivery.subject_id, settlement.settled_at
+    message = messages.get(session, message_id)
+    conversation_rows.lock(session, message.conversation_id)
+    thread = threads.get(session, message.thread_id)
+    match settlement.outcome:
+        case Accepted() as accepted:
+            _text_accepted(session, message, thread, accepted, now)
+        case Refused(reason=reason):
+            crossings.refuse_message(session, message, thread, reason, now)
+        case Unsure():
+            messages.change(session, message_id, status="unsure")
+            notices.tell_in_thread(
+                session, message, thread, "unsure", now, key=f"{settlement.delivery.attempts}"
+            )
+        case _:
+            assert_never(settlement.outcome)
+    crossings.release_kept(session, message.conversation_id, now)
+    conversations.refresh_card(session, thread, now)
+
+
+def _text_accepted(
+    session: Session, message: Message, thread: Thread, accepted: Accepted, now: datetime
+) -> None:
+    assert message.id is not None, "read from its table"
+    status = accepted.facts.get("status") or "Queued"
+    messages.change(session, message.id, status="accepted", failure=None, carrier_status=status)
+    if accepted.scope is not None and accepted.external_id is not None:
+        copies.record(session, "ringcentral", accepted.scope, accepted.external_id, message.id)
+        conversation_rows.name_ringcentral_id(
+            session,
+            accepted.scope,
+            accepted.facts.get("conversation_id"),
+            message.conversation_id,
+        )
+    receipts.enqueue_mark(session, message.id, thread, now)
+
+
+# A text's showing in Slack
+
+
+def _post_settled(session: Session, settlement: Settlement) -> None:
+    delivery, now = settlement.delivery, settlement.settled_at
+    message = messages.get(session, delivery.subject_id)
+    match settlement.outcome:
+        case Accepted(external_id=ts, scope=scope):
+            assert ts is not None, "Slack names every post"
+            assert scope is not None, "and its channel"
+            copies.record(session, "slack", scope, ts, delivery.subject_id)
+            if message.origin == "command" and message.status == "accepted":
+                thread = threads.get(session, message.thread_id)
+                receipts.enqueue_mark(session, delivery.subject_id, thread, now)
+        case Refused(reason="thread_gone"):
+            thread = _current_thread(session, message.thread_id, now)
+            assert thread.id is not None, "read from its table"
+            messages.move_to_thread(session, delivery.subject_id, thread.id)
+            _post_again(session, delivery, now)
+        case Refused(reason=reason):
+            _tell_unshown(session, delivery, reason, now)
+        case Unsure():
+            _post_again(session, delivery, now)
+        case _:
+            assert_never(settlement.outcome)
+
+
+def _move_notice(session: Session, notice: Notice, now: datetime) -> None:
+    assert notice.thread_id is not None, "asked before"
+    notice.thread_id = _current_thread(session, notice.thread_id, now).id
+    session.add(notice)
+    session.flush()
+
+
+def _current_thread(session: Session, gone_thread_id: int, now: datetime) -> Thread:
+    """The conversation's thread now that this one's parent is gone; opened where it was current."""
+    gone = threads.get(session, gone_thread_id)
+    conversation = conversation_rows.lock(session, gone.conversation_id)
+    current = threads.get_current(session, gone.conversation_id)
+    if current is not None and current.id != gone.id:
+        return current
+    inbox = inboxes.get(session, conversation.inbox_id)
+    opened = conversations.open_thread(session, inbox, conversation, now)
+    notices.tell_administrators(
+        session, f"card_deleted:{gone.id}", "card_deleted", {"channel_id": gone.channel_id}, now
+    )
+    return opened
+
+
+def _post_again(session: Session, delivery: Claimed, now: datetime) -> None:
+    """Post it again: in Slack a double is a lesser harm than a text nobody sees.
+
+    Comes here only where the thread was gone, or where Slack answered no look for an hour.
+    """
+    deliveries.reopen(
+        session,
+        delivery.subject_type,
+        delivery.subject_id,
+        delivery.side,
+        delivery.kind,
+        from_states=("refused", "parked"),
+        due_at=now,
+    )
+
+
+def _tell_unshown(session: Session, delivery: Claimed, reason: str, now: datetime) -> None:
+    """Slack refuses what we show: an administrator must hear of it, or a text stays unseen."""
+    notices.tell_administrators(
+        session,
+        f"unshown:{delivery.subject_type}:{delivery.subject_id}",
+        "unshown",
+        {"subject": f"{delivery.subject_type} {delivery.subject_id}", "reason": reason},
+        now,
+    )

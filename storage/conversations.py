@@ -1,0 +1,86 @@
+"""Conversations: an inbox and the outside numbers it texts with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from storage.database import insert_ignore
+from storage.tables import Conversation, RingCentralConversation
+
+
+def participants_key_of(outside_numbers: Iterable[str]) -> str:
+    """One key for a set of numbers, whatever their order."""
+    return ",".join(sorted(set(outside_numbers)))
+
+
+def lock_or_open(
+    session: Session, inbox_id: int, outside_numbers: Iterable[str], now: datetime
+) -> Conversation:
+    """The conversation of these numbers, made where it is new, its row locked.
+
+    The lock orders everything that decides about one conversation; SQLite has one writer and
+    ignores it.
+    """
+    key = participants_key_of(outside_numbers)
+    conversation = _get_locked(session, inbox_id, key)
+    if conversation is not None:
+        return conversation
+    values = {"inbox_id": inbox_id, "participants_key": key, "opened_at": now}
+    insert_ignore(session, Conversation, values)
+    opened = _get_locked(session, inbox_id, key)
+    assert opened is not None, "just inserted, or inserted by whoever we waited for"
+    return opened
+
+
+def _get_locked(session: Session, inbox_id: int, key: str) -> Conversation | None:
+    query = select(Conversation).where(
+        Conversation.inbox_id == inbox_id, Conversation.participants_key == key
+    )
+    return session.exec(query.with_for_update()).one_or_none()
+
+
+def lock(session: Session, conversation_id: int) -> Conversation:
+    """The conversation, its row locked; it must exist."""
+    query = select(Conversation).where(Conversation.id == conversation_id).with_for_update()
+    return session.exec(query).one()
+
+
+def get(session: Session, conversation_id: int) -> Conversation:
+    """The conversation; it must exist."""
+    return session.exec(select(Conversation).where(Conversation.id == conversation_id)).one()
+
+
+def outside_numbers_of(conversation: Conversation) -> list[str]:
+    """The numbers the conversation texts with, sorted."""
+    return conversation.participants_key.split(",")
+
+
+def get_by_ringcentral_id(
+    session: Session, store: str, ringcentral_conversation_id: str
+) -> int | None:
+    """Our conversation's id for RingCentral's, in one message store."""
+    query = select(RingCentralConversation.conversation_id).where(
+        RingCentralConversation.store == store,
+        RingCentralConversation.ringcentral_conversation_id == ringcentral_conversation_id,
+    )
+    return session.exec(query).one_or_none()
+
+
+def name_ringcentral_id(
+    session: Session, store: str, ringcentral_conversation_id: str | None, conversation_id: int
+) -> None:
+    """Remember that RingCentral calls the conversation this; participants win over an older id."""
+    if ringcentral_conversation_id is None:
+        return
+    insert_ignore(
+        session,
+        RingCentralConversation,
+        {
+            "store": store,
+            "ringcentral_conversation_id": ringcentral_conversation_id,
+            "conversation_id": conversation_id,
+        },
+    )

@@ -1,0 +1,257 @@
+"""Deliveries: what is owed to one side. Enqueued, changed, cancelled and opened again here.
+
+Claiming, starting and settling them is in `storage.claims`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import CursorResult, Update, func, update
+from sqlmodel import Session, col, select
+
+from storage.database import insert_ignore, signal
+from storage.ids import new_marker
+from storage.tables import OPEN_STATES, Delivery
+
+SIGNAL = "deliveries"
+NOT_STARTED = ("waiting", "claimed")
+SETTLED = ("accepted", "refused", "parked", "cancelled")
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A delivery to enqueue. `due_at` is product time; `priority` 0 page to 3 bulk."""
+
+    subject_type: str
+    subject_id: int
+    side: str
+    kind: str
+    lane: str
+    lane_order: str
+    gate: str
+    due_at: datetime
+    priority: int = 1
+    part: int = 0
+    reason: str | None = None
+
+
+def enqueue(session: Session, owed: Owed, now: datetime) -> bool:
+    """Owe it, once for ever; False where the same was owed before."""
+    values = {
+        **asdict(owed),
+        "marker": new_marker(),
+        "state": "waiting",
+        "attempts": 0,
+        "looks": 0,
+        "version": 1,
+        "shown_version": 0,
+        "created_at": now,
+    }
+    inserted = bool(insert_ignore(session, Delivery, values))
+    if inserted:
+        signal(session, SIGNAL)
+    return inserted
+
+
+def show_again(session: Session, owed: Owed, now: datetime) -> None:
+    """Owe a display of today's state; what was not shown yet is coalesced into one."""
+    if enqueue(session, owed, now):
+        return
+    mine = update(Delivery).where(
+        col(Delivery.subject_type) == owed.subject_type,
+        col(Delivery.subject_id) == owed.subject_id,
+        col(Delivery.side) == owed.side,
+        col(Delivery.kind) == owed.kind,
+        col(Delivery.part) == owed.part,
+    )
+    _run(session, mine.values(version=Delivery.version + 1))
+    reopened = mine.where(col(Delivery.state).in_(SETTLED)).values(
+        state="waiting", due_at=owed.due_at, attempts=0, settled_at=None, reason=None
+    )
+    if _run(session, reopened):
+        signal(session, SIGNAL)
+
+
+def get(session: Session, delivery_id: int) -> Delivery:
+    """The delivery; it must exist."""
+    return session.exec(select(Delivery).where(Delivery.id == delivery_id)).one()
+
+
+def find_by_subject(
+    session: Session, subject_type: str, subject_id: int, side: str, kind: str
+) -> list[Delivery]:
+    """The parts of what is owed for a subject, in order."""
+    query = (
+        select(Delivery)
+        .where(
+            Delivery.subject_type == subject_type,
+            Delivery.subject_id == subject_id,
+            Delivery.side == side,
+            Delivery.kind == kind,
+        )
+        .order_by(col(Delivery.part))
+    )
+    return list(session.exec(query))
+
+
+def change_unstarted(
+    session: Session, subject_type: str, subject_id: int, side: str, due_at: datetime
+) -> bool:
+    """Take back what no attempt has started, so that it is read anew; False where it is too late.
+
+    A claim in between loses its delivery: its start compares the claim, which is gone.
+    """
+    changed = _run(
+        session,
+        _unstarted(subject_type, subject_id, side).values(
+            state="waiting",
+            claim=None,
+            lease_until_at=None,
+            due_at=due_at,
+            version=Delivery.version + 1,
+        ),
+    )
+    if changed:
+        signal(session, SIGNAL)
+    return changed > 0
+
+
+def cancel_unstarted(
+    session: Session, subject_type: str, subject_id: int, side: str, reason: str, now: datetime
+) -> bool:
+    """Cancel what no attempt has started; False where it is too late."""
+    cancelled = _run(
+        session,
+        _unstarted(subject_type, subject_id, side).values(
+            state="cancelled", claim=None, lease_until_at=None, reason=reason, settled_at=now
+        ),
+    )
+    if cancelled:
+        signal(session, SIGNAL)
+    return cancelled > 0
+
+
+def reopen(
+    session: Session,
+    subject_type: str,
+    subject_id: int,
+    side: str,
+    kind: str,
+    *,
+    from_states: tuple[str, ...],
+    due_at: datetime,
+) -> bool:
+    """Owe it again, by compare-and-set on its state, so that two clicks send once."""
+    reopened = _run(
+        session,
+        update(Delivery)
+        .where(
+            col(Delivery.subject_type) == subject_type,
+            col(Delivery.subject_id) == subject_id,
+            col(Delivery.side) == side,
+            col(Delivery.kind) == kind,
+            col(Delivery.state).in_(from_states),
+        )
+        .values(
+            state="waiting",
+            due_at=due_at,
+            attempts=0,
+            looks=0,
+            claim=None,
+            reason=None,
+            settled_at=None,
+            created_at=due_at,
+        ),
+    )
+    if reopened:
+        signal(session, SIGNAL)
+    return reopened > 0
+
+
+def settle_parked(
+    session: Session, subject_type: str, subject_id: int, side: str, state: str, now: datetime
+) -> bool:
+    """A person's word on what the bridge could not tell; False where it was settled meanwhile."""
+    settled = _run(
+        session,
+        update(Delivery)
+        .where(
+            col(Delivery.subject_type) == subject_type,
+            col(Delivery.subject_id) == subject_id,
+            col(Delivery.side) == side,
+            col(Delivery.state) == "parked",
+        )
+        .values(state=state, reason="a person decided", settled_at=now),
+    )
+    if settled:
+        signal(session, SIGNAL)
+    return settled > 0
+
+
+def bring_forward(session: Session, lane: str, now: datetime) -> None:
+    """Make what waits in a lane due now."""
+    forwarded = _run(
+        session,
+        update(Delivery)
+        .where(
+            col(Delivery.lane) == lane,
+            col(Delivery.state) == "waiting",
+            col(Delivery.due_at) > now,
+        )
+        .values(due_at=now),
+    )
+    if forwarded:
+        signal(session, SIGNAL)
+
+
+def release(session: Session, side: str, reason: str, now: datetime) -> int:
+    """Make due now what waits on a side for this reason; how many that were."""
+    released = _run(
+        session,
+        update(Delivery)
+        .where(
+            col(Delivery.side) == side,
+            col(Delivery.state) == "waiting",
+            col(Delivery.reason) == reason,
+        )
+        .values(due_at=now, reason=None),
+    )
+    if released:
+        signal(session, SIGNAL)
+    return released
+
+
+def has_unsettled_attempt(session: Session, lane: str) -> bool:
+    """True while something of this lane may be at the provider without our knowing its id."""
+    query = select(Delivery.id).where(
+        Delivery.lane == lane, col(Delivery.state).in_(("started", "unsure", "parked"))
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def count_open(session: Session) -> list[tuple[str, str, int, datetime]]:
+    """What waits: side, state, how many, and since when the oldest is due."""
+    query = (
+        select(Delivery.side, Delivery.state, func.count(), func.min(Delivery.due_at))
+        .where(col(Delivery.state).in_((*OPEN_STATES, "parked")))
+        .group_by(Delivery.side, Delivery.state)
+        .order_by(Delivery.side, Delivery.state)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in session.exec(query)]
+
+
+def _unstarted(subject_type: str, subject_id: int, side: str) -> Update:
+    return update(Delivery).where(
+        col(Delivery.subject_type) == subject_type,
+        col(Delivery.subject_id) == subject_id,
+        col(Delivery.side) == side,
+        col(Delivery.state).in_(NOT_STARTED),
+    )
+
+
+def _run(session: Session, statement: Update) -> int:
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult), "an UPDATE without RETURNING"
+    return result.rowcount

@@ -1,0 +1,74 @@
+"""Gates: one row per budget a provider counts, shared by all processes.
+
+A budget is a sliding window. `grants` counts the permits given in each second of machine time; a
+second counts until the whole of it has left the window, so the window is never exceeded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from storage.database import insert_ignore
+from storage.tables import Gate
+
+
+@dataclass(frozen=True)
+class Granted:
+    """How many permits were given, and when the next may be where that was fewer than asked."""
+
+    count: int
+    next_at: datetime | None
+
+
+def lock(session: Session, key: str) -> Gate:
+    """The gate, its row locked; made where it is new."""
+    gate = session.exec(select(Gate).where(Gate.key == key).with_for_update()).one_or_none()
+    if gate is not None:
+        return gate
+    insert_ignore(session, Gate, {"key": key, "grants": {}})
+    return session.exec(select(Gate).where(Gate.key == key).with_for_update()).one()
+
+
+def take(
+    session: Session,
+    key: str,
+    wanted: int,
+    *,
+    limit: int,
+    window_seconds: int,
+    machine_now: datetime,
+) -> Granted:
+    """Take up to `wanted` permits of `limit` in any `window_seconds`; none while it is closed."""
+    gate = lock(session, key)
+    if gate.closed_until_at is not None and gate.closed_until_at > machine_now:
+        return Granted(0, gate.closed_until_at)
+    second = int(machine_now.timestamp())
+    oldest = second - window_seconds
+    grants = {each: n for each, n in gate.grants.items() if int(each) >= oldest}
+    count = max(0, min(wanted, limit - sum(grants.values())))
+    if count:
+        grants[str(second)] = grants.get(str(second), 0) + count
+        gate.grants = grants
+        session.add(gate)
+    if count == wanted:
+        return Granted(count, None)
+    first = min((int(each) for each in grants), default=second)
+    frees_at = first + window_seconds + 1
+    return Granted(count, machine_now + timedelta(seconds=frees_at - machine_now.timestamp()))
+
+
+def close(session: Session, key: str, until_at: datetime) -> None:
+    """Let nothing through until then; an earlier end never shortens a later one."""
+    gate = lock(session, key)
+    if gate.closed_until_at is None or gate.closed_until_at < until_at:
+        session.execute(update(Gate).where(col(Gate.key) == key).values(closed_until_at=until_at))
+
+
+def find_closed(session: Session, machine_now: datetime) -> list[Gate]:
+    """The gates that are closed now."""
+    query = select(Gate).where(col(Gate.closed_until_at) > machine_now).order_by(Gate.key)
+    return list(session.exec(query))

@@ -1,0 +1,62 @@
+"""Messages: one text each, in or out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from storage.tables import Conversation, Copy, Message
+
+
+def add(session: Session, message: Message) -> Message:
+    """Record a message, and that its conversation has it."""
+    session.add(message)
+    session.flush()
+    session.execute(
+        update(Conversation)
+        .where(col(Conversation.id) == message.conversation_id)
+        .values(last_text_at=message.sent_at)
+    )
+    return message
+
+
+def get(session: Session, message_id: int) -> Message:
+    """The message; it must exist."""
+    return session.exec(select(Message).where(Message.id == message_id)).one()
+
+
+def change(session: Session, message_id: int, **values: Any) -> None:
+    """Set some of a message's fields."""
+    session.execute(update(Message).where(col(Message.id) == message_id).values(**values))
+
+
+def get_last(session: Session, conversation_id: int) -> Message | None:
+    """The newest text of a conversation by its sender's time, unless cancelled."""
+    query = (
+        select(Message)
+        .where(Message.conversation_id == conversation_id, Message.status != "cancelled")
+        .order_by(col(Message.sent_at).desc(), col(Message.id).desc())
+    )
+    return session.exec(query).first()
+
+
+def has_later_shown(session: Session, message: Message, side: str) -> bool:
+    """True where a text sent later than this one was already shown on that side: it is late."""
+    query = (
+        select(Message.id)
+        .join(Copy, col(Copy.message_id) == col(Message.id))
+        .where(
+            Message.conversation_id == message.conversation_id,
+            Message.sent_at > message.sent_at,
+            Message.thread_id == message.thread_id,
+            Copy.side == side,
+        )
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def move_to_thread(session: Session, message_id: int, thread_id: int) -> None:
+    """Show the message in another thread of its conversation."""
+    change(session, message_id, thread_id=thread_id)
