@@ -16,6 +16,12 @@ def get(session: Session, store: str) -> Cursor | None:
     return session.exec(select(Cursor).where(Cursor.store == store)).one_or_none()
 
 
+def has_open_gap(session: Session, store: str) -> bool:
+    """True while older texts of the store may still be missing."""
+    query = select(Cursor.store).where(Cursor.store == store, col(Cursor.gap_open).is_(True))
+    return session.exec(query).first() is not None
+
+
 def match_inboxes(session: Session, now: datetime) -> list[Cursor]:
     """One cursor for each store with a connected inbox, no other; return them.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import case, update
 from sqlmodel import Session, col, select
 
-from storage.database import insert_ignore
+from storage.database import insert_ignore, signal
 from storage.tables import Login
 
 
@@ -28,6 +28,7 @@ def store_token(
     generation: int,
     *,
     credentials_digest: str,
+    owner_id: str | None,
     access_token: str,
     access_expires_at: datetime,
     refresh_token: str | None,
@@ -35,6 +36,7 @@ def store_token(
 ) -> bool:
     """Put a new token in the place of token number `generation`; False where it was replaced.
 
+    `owner_id` is the extension it speaks for: where that changed, the identity on file is void.
     Times are machine time.
     """
     result = session.execute(
@@ -43,12 +45,14 @@ def store_token(
         .values(
             generation=generation + 1,
             credentials_digest=credentials_digest,
+            account_id=case((col(Login.extension_id) == owner_id, col(Login.account_id))),
             access_token=access_token,
             access_expires_at=access_expires_at,
             refresh_token=refresh_token,
             refresh_expires_at=refresh_expires_at,
         )
     )
+    signal(session, "tokens")
     return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, for an UPDATE
 
 

@@ -1,0 +1,256 @@
+"""RingCentral's hands of the outbox: sends a text, and looks for one whose answer was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from bridge.clock import machine_now
+from bridge.outbox.gates import REPLY
+from bridge.outbox.outcome import (
+    Absent,
+    Accepted,
+    CannotLook,
+    Claimed,
+    Finding,
+    Outcome,
+    Ready,
+    Refused,
+    Several,
+    TryLater,
+    Unsure,
+)
+from bridge.relay.segments import normalised
+from bridge.relay.texts import CarrierRecord
+from bridge.ringcentral.auth import OWN_EXTENSION_PATH
+from bridge.ringcentral.client import NotSent, Problem, Refusal, RingCentralClient
+from bridge.ringcentral.outcomes import later_of, outcome_of
+from bridge.ringcentral.parse import NotUnderstood, parse_record
+from bridge.ringcentral.render import OutgoingText, find_fault, render_text, render_time
+from bridge.ringcentral.stores import read_store
+from storage import conversations, inboxes, messages, threads
+from storage.database import Database
+from storage.lookups import find_taken_by_others
+
+SEND_PATH = "/restapi/v1.0/account/~/extension/~/sms"
+# RingCentral's times are whole seconds, and its clock is known to about one.
+LOOK_BEFORE = timedelta(seconds=5)
+LOOK_AFTER = timedelta(seconds=120)  # the last look is 60 s past the deadline
+LOOK_PAGE = 250
+WATERMARK = "RingCentral"  # a developer account puts a sentence with it in front of each text
+
+PhoneTextOf = Callable[[str, str, str | None], Awaitable[str | Refused]]
+ClientOf = Callable[[int], RingCentralClient]
+
+
+@dataclass(frozen=True)
+class LoadedText:
+    """A text as it is on file; `markup` is set until its names were resolved for the phone."""
+
+    text: OutgoingText
+    login_id: int
+    markup: str | None
+    team_id: str
+    author_id: str | None
+    file_count: int
+
+
+class RingCentralSender:
+    """Sends messages of kind text; see bridge.outbox.outcome.Sender.
+
+    `phone_text_of(markup, team_id, author_id)` gives what a phone shall show, or refuses.
+    """
+
+    def __init__(self, database: Database, client_of: ClientOf, phone_text_of: PhoneTextOf) -> None:
+        self._database = database
+        self._client_of = client_of
+        self._phone_text_of = phone_text_of
+
+    def repeats(self, kind: str) -> bool:  # noqa: ARG002 -- the protocol's signature
+        """Never: a text sent twice is two texts. RingCentral knows no idempotency key."""
+        return False
+
+    def load(self, session: Session, delivery: Claimed) -> LoadedText | Refused | TryLater:
+        """Read the text, its numbers and its login, inside the claim's transaction."""
+        message = messages.get(session, delivery.subject_id)
+        conversation = conversations.get(session, message.conversation_id)
+        inbox = inboxes.get(session, conversation.inbox_id)
+        if inbox.disconnected_at is not None and delivery.started_at is None:
+            return Refused("disconnected")
+        assert message.id is not None, "read from its table"
+        return LoadedText(
+            text=OutgoingText(
+                message_id=message.id,
+                store=inbox.store,
+                from_number=inbox.phone_number,
+                to_numbers=tuple(conversations.outside_numbers_of(conversation)),
+                body=message.body,
+            ),
+            login_id=inbox.login_id,
+            markup=message.markup,
+            team_id=threads.get(session, message.thread_id).team_id,
+            author_id=message.author_id,
+            file_count=0,
+        )
+
+    async def prepare(self, delivery: Claimed, loaded: object) -> Ready | Refused | TryLater:  # noqa: ARG002 -- the protocol's signature
+        """Resolve the names in it; have a token, so that a start is followed by its request."""
+        assert isinstance(loaded, LoadedText)
+        body: str | Refused = loaded.text.body
+        if loaded.markup is not None:
+            body = await self._phone_text_of(loaded.markup, loaded.team_id, loaded.author_id)
+        if isinstance(body, Refused):
+            return body
+        fault = find_fault(body)
+        if fault is not None:
+            return fault
+        try:
+            await self._client_of(loaded.login_id).ready()
+        except NotSent as problem:
+            return later_of(problem)
+        content = replace(loaded, text=replace(loaded.text, body=body))
+        return Ready(content, record=_BodyRecord(loaded.text.message_id, body))
+
+    async def send(self, delivery: Claimed, content: object) -> Outcome:
+        """POST /sms, once. Its permit came with the claim."""
+        assert isinstance(content, LoadedText)
+        client = self._client_of(content.login_id)
+        try:
+            record = await client.request(
+                "POST",
+                SEND_PATH,
+                priority=delivery.priority,
+                permit=False,
+                json=render_text(content.text),
+            )
+        except Problem as problem:
+            return outcome_of(problem)
+        return accepted(record, content.text.store)
+
+    async def look(self, delivery: Claimed, content: object) -> Finding:
+        """Search the store for what a lost attempt may have made.
+
+        Fitting: ours by number, to the same set of recipients, as many files, the same text (a
+        developer account puts a watermark in front of it), no other message's.
+        """
+        assert isinstance(content, LoadedText)
+        assert delivery.started_at is not None, "only a started attempt is looked for"
+        try:
+            records = await self._outbound_records(delivery, content)
+        except Refusal as refusal:
+            return CannotLook(refusal.code, refusal.retry_after_seconds)
+        except NotSent as problem:
+            return CannotLook(problem.code, problem.after_seconds)
+        except Problem as problem:
+            return CannotLook(problem.code)
+        except NotUnderstood as oddity:
+            return Several(str(oddity))
+        candidates = [each for each in records if _goes_the_same_way(each, content.text)]
+        ids = [each.record_id for each in candidates]
+        taken = await self._database.read(
+            find_taken_by_others,
+            content.text.store,
+            ids,
+            message_id=content.text.message_id,
+            part=delivery.part,
+            delivery_id=delivery.id,
+        )
+        return _judge([each for each in candidates if each.record_id not in taken], content)
+
+    async def _outbound_records(
+        self, delivery: Claimed, content: LoadedText
+    ) -> list[CarrierRecord]:
+        client, text = self._client_of(content.login_id), content.text
+        assert delivery.started_at is not None, "only a started attempt is looked for"
+        offset = await _server_time_offset(client)
+        earliest_at = delivery.started_at + offset - LOOK_BEFORE
+        params = {
+            "messageType": "SMS",
+            "direction": "Outbound",
+            "phoneNumber": text.to_numbers[0],
+            "dateFrom": render_time(earliest_at),
+            "dateTo": render_time((delivery.deadline_at or machine_now()) + offset + LOOK_AFTER),
+            "perPage": LOOK_PAGE,
+        }
+        answer = await read_store(client, text.store, "message-store", params, delivery.priority)
+        parsed = [
+            parse_record(each, store=text.store, own_numbers=()) for each in _all_records(answer)
+        ]
+        return [each for each in parsed if each is not None and each.sent_at >= earliest_at]
+
+
+def _all_records(answer: Mapping[str, Any]) -> list[Any]:
+    """A store that shows too much, or nothing readable, must not pass for one without ours."""
+    records = answer.get("records")
+    if not isinstance(records, list) or len(records) >= LOOK_PAGE:
+        raise NotUnderstood("a list of records that a look cannot read whole")
+    return records
+
+
+async def _server_time_offset(client: RingCentralClient) -> timedelta:
+    """RingCentral's clock minus ours; any answer tells it."""
+    if client.server_time_offset is None:
+        await client.request("GET", OWN_EXTENSION_PATH, priority=REPLY)
+    return client.server_time_offset or timedelta()
+
+
+def accepted(record: Mapping[str, Any], store: str) -> Accepted | Unsure:
+    """What POST /sms answered, as an outcome."""
+    record_id = record.get("id")
+    if not record_id:
+        return Unsure("an answer without an id")
+    conversation = record.get("conversation")
+    conversation_id = conversation.get("id") if isinstance(conversation, Mapping) else None
+    facts = {
+        "conversation_id": conversation_id or record.get("conversationId"),
+        "status": record.get("messageStatus"),
+        "sent_at": record.get("creationTime"),
+    }
+    return Accepted(
+        external_id=str(record_id),
+        scope=store,
+        facts={name: str(value) for name, value in facts.items() if value},
+    )
+
+
+def _goes_the_same_way(record: CarrierRecord, text: OutgoingText) -> bool:
+    return (
+        record.direction == "out"
+        and record.own_number == text.from_number
+        and set(record.outside_numbers) == set(text.to_numbers)
+    )
+
+
+def _judge(candidates: Sequence[CarrierRecord], content: LoadedText) -> Finding:
+    fitting = [each for each in candidates if _fits(each, content)]
+    if len(fitting) == 1:
+        found = fitting[0]
+        facts = {"status": found.status, "sent_at": found.sent_at.isoformat()}
+        if found.ringcentral_conversation_id:
+            facts["conversation_id"] = found.ringcentral_conversation_id
+        return Accepted(external_id=found.record_id, scope=content.text.store, facts=facts)
+    if not candidates:
+        return Absent()
+    return Several(f"{len(fitting)} of {len(candidates)} records fit")
+
+
+def _fits(record: CarrierRecord, content: LoadedText) -> bool:
+    if len(record.attachments) != content.file_count:
+        return False
+    shown, sent = normalised(record.body), normalised(content.text.body)
+    return shown == sent or (shown.endswith(sent) and WATERMARK in shown.removesuffix(sent))
+
+
+@dataclass(frozen=True)
+class _BodyRecord:
+    """With the attempt's start: what the phone shall show is what its message says."""
+
+    message_id: int
+    body: str
+
+    def __call__(self, session: Session) -> None:
+        messages.change(session, self.message_id, body=self.body)

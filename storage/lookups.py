@@ -1,0 +1,38 @@
+"""Which records of a message store are accounted for, when a lost answer is looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from storage.tables import Attempt, Copy, Delivery
+
+
+def find_taken_by_others(
+    session: Session,
+    store: str,
+    record_ids: Sequence[str],
+    *,
+    message_id: int,
+    part: int,
+    delivery_id: int,
+) -> set[str]:
+    """The records that are another text's: by its copy, or by another attempt's answer."""
+    copied = select(Copy.external_id).where(
+        Copy.side == "ringcentral",
+        Copy.scope == store,
+        col(Copy.external_id).in_(record_ids),
+        or_(col(Copy.message_id) != message_id, col(Copy.part) != part),
+    )
+    answered = (
+        select(Attempt.external_id)
+        .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+        .where(
+            col(Attempt.external_id).in_(record_ids),
+            Delivery.side == "ringcentral",
+            col(Delivery.id) != delivery_id,
+        )
+    )
+    return {*session.exec(copied), *(found for found in session.exec(answered) if found)}
