@@ -35,6 +35,13 @@ _SETTINGS = (
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'",
 )
+_ALONE_SETTINGS = (
+    # the server must notice a client whose machine is gone, or its locks would be held for hours
+    "SET tcp_keepalives_idle = 20",
+    "SET tcp_keepalives_interval = 5",
+    "SET tcp_keepalives_count = 3",
+    "SET idle_session_timeout = 0",
+)
 _NOTIFY = select(
     func.pg_notify(CHANNEL, func.unnest(bindparam("payloads", type_=ARRAY(Text)), type_=Text))
 )
@@ -63,7 +70,10 @@ async def connect_alone(url: URL) -> psycopg.AsyncConnection[Any]:
     engine = create_engine(url)
     _, parameters = engine.dialect.create_connect_args(url)
     parameters = {**parameters, "connect_timeout": CONNECT_TIMEOUT_SECONDS, **_KEEPALIVES}
-    return await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
+    connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
+    for setting in _ALONE_SETTINGS:
+        await connection.execute(setting)
+    return connection
 
 
 class PostgresStore:

@@ -1,0 +1,115 @@
+"""Whether the process that started something still lives, as others can see it.
+
+A process holds a lock that its death releases: a file lock beside the SQLite file, an advisory
+lock of a PostgreSQL session. Nothing expires, so a slow process is never taken for a dead one.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from storage.database import Database
+from storage.ids import new_marker
+from storage.postgres import connect_alone
+
+
+class Liveness:
+    """This process's sign of life, made by `hold`; `lost` is set when others may think it dead."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lost = asyncio.Event()
+        self._path: Path | None = None
+        self._file: int | None = None
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def hold(cls, database: Database) -> "Liveness":
+        """Be alive under a new random name until `release`, or the end of the process."""
+        liveness = cls(new_marker())
+        if database.path:
+            liveness._path = _file_of(database.path, liveness.name)
+            liveness._file = _lock_file(liveness._path)
+        else:
+            await liveness._lock_session(database)
+        return liveness
+
+    async def release(self) -> None:
+        """Be dead to the others from now on."""
+        self.lost.set()
+        if self._watcher:
+            self._watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watcher
+        if self._connection:
+            await self._connection.close()
+        if self._path is not None and self._file is not None:
+            self._path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = None
+
+    async def _lock_session(self, database: Database) -> None:
+        self._connection = await connect_alone(database.url)
+        await self._connection.execute("SELECT pg_advisory_lock(%s)", [_key_of(self.name)])
+        self._watcher = asyncio.create_task(self._watch(self._connection), name="liveness")
+
+    async def _watch(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        # nothing is ever notified here: waiting for it is how the driver notices a dead connection
+        with suppress(psycopg.Error):
+            async for _ in connection.notifies():
+                pass
+        self.lost.set()
+
+
+async def is_alive(database: Database, name: str) -> bool:
+    """Whether the process that holds `name` lives; False for a name that never was."""
+    if database.path:
+        return await asyncio.to_thread(_is_locked, _file_of(database.path, name))
+    return await database.read(_is_held, name)
+
+
+def _file_of(database_path: Path, name: str) -> Path:
+    return database_path.with_name(f"{database_path.name}.workers") / name
+
+
+def _lock_file(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        # shared, so that two who ask at once do not take each other for the process
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        path.unlink(missing_ok=True)  # a name is never used again
+        return False
+    finally:
+        os.close(file)
+
+
+def _is_held(session: Session, name: str) -> bool:
+    # shared for the same reason; released with the transaction
+    return not session.scalar(select(func.pg_try_advisory_xact_lock_shared(_key_of(name))))
+
+
+def _key_of(name: str) -> int:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
