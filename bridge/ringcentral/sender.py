@@ -43,7 +43,7 @@ LOOK_AFTER = timedelta(seconds=120)  # the last look is 60 s past the deadline
 LOOK_PAGE = 250
 WATERMARK = "RingCentral"  # a developer account puts a sentence with it in front of each text
 
-PhoneTextOf = Callable[[str, str, str | None], Awaitable[str | Refused]]
+PhoneTextOf = Callable[[str, str, str | None], Awaitable[str | Refused | TryLater]]
 ClientOf = Callable[[int], RingCentralClient]
 
 
@@ -100,10 +100,10 @@ class RingCentralSender:
     async def prepare(self, delivery: Claimed, loaded: object) -> Ready | Refused | TryLater:  # noqa: ARG002 -- the protocol's signature
         """Resolve the names in it; have a token, so that a start is followed by its request."""
         assert isinstance(loaded, LoadedText)
-        body: str | Refused = loaded.text.body
+        body: str | Refused | TryLater = loaded.text.body
         if loaded.markup is not None:
             body = await self._phone_text_of(loaded.markup, loaded.team_id, loaded.author_id)
-        if isinstance(body, Refused):
+        if isinstance(body, Refused | TryLater):
             return body
         fault = find_fault(body)
         if fault is not None:
