@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SLACK_API_URL = "https://slack.com/api/"
@@ -27,6 +29,8 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, alias="BRIDGE_PUBLIC_URL")
     rate_limits: bool = Field(True, alias="BRIDGE_RATE_LIMITS")
     sync_seconds: float = Field(30.0, alias="BRIDGE_SYNC_SECONDS", ge=0.2, le=3600)
+    look_seconds: str = Field("2,10,60", alias="BRIDGE_LOOK_SECONDS", pattern=r"^[\d.]+(,[\d.]+)*$")
+    send_seconds: float = Field(20.0, alias="BRIDGE_SEND_SECONDS", ge=1, le=60)
     log_format: str = Field("text", alias="BRIDGE_LOG", pattern="^(text|json)$")
 
     slack_bot_token: SecretStr = Field(alias="SLACK_BOT_TOKEN")
@@ -39,15 +43,58 @@ class Settings(BaseSettings):
     ringcentral_jwt: SecretStr = Field(alias="RINGCENTRAL_JWT")
     ringcentral_url: str = Field(RINGCENTRAL_URL, alias="RINGCENTRAL_SERVER_URL")
 
+    @field_validator("secret_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr) -> SecretStr:
+        names = keys.get_secret_value().replace(",", " ").split()
+        if not names:
+            raise ValueError("no key")
+        for each in names:
+            Fernet(each)
+        return keys
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_called_safely(cls, url: str | None) -> str | None:
+        if url and not _is_public(url):
+            raise ValueError("not https")
+        return url.rstrip("/") if url else None
+
     @property
     def administrator_ids(self) -> frozenset[str]:
         """Slack user ids named as administrators, beside the workspace's own admins."""
         return frozenset(self.administrators.replace(",", " ").split())
 
     @property
+    def look_after_seconds(self) -> tuple[float, ...]:
+        """How long after an unsure attempt the provider is asked for what it made of it."""
+        return tuple(float(each) for each in self.look_seconds.split(","))
+
+    @property
     def secret_key_list(self) -> list[str]:
         """The encryption keys, newest first."""
         return self.secret_keys.get_secret_value().replace(",", " ").split()
+
+
+REMEDIES = {
+    "BRIDGE_SECRET_KEYS": "set it to a key printed by `sms-bridge new-key`, and keep it safe: "
+    "what is encrypted at rest cannot be read without it",
+    "SLACK_BOT_TOKEN": "copy the Bot User OAuth Token (xoxb-...) from your Slack app's "
+    "OAuth & Permissions page",
+    "RINGCENTRAL_CLIENT_ID": "copy the Client ID of your app in the RingCentral developer console",
+    "RINGCENTRAL_CLIENT_SECRET": "copy the Client Secret of your app in the RingCentral developer "
+    "console",
+    "RINGCENTRAL_JWT": "in the RingCentral developer console, signed in as the extension that "
+    "owns the number, create a JWT credential and copy it",
+    "BRIDGE_PUBLIC_URL": "use the https:// address at which RingCentral and Slack reach this bridge, "
+    "or leave it out to poll RingCentral instead",
+    "BRIDGE_COMMAND": "use a slash and up to 31 small letters, digits, - or _, such as /sms",
+    "BRIDGE_REGION": "use a country's two capital letters, such as US",
+    "BRIDGE_HOLD_SECONDS": "use a number from 0 to 30",
+    "BRIDGE_SYNC_SECONDS": "use a number of seconds from 0.2 to 3600",
+    "BRIDGE_LOG": "use text or json",
+    "PORT": "use a port number from 0 to 65535",
+}
 
 
 @dataclass(frozen=True)
@@ -64,3 +111,48 @@ class SettingsWrong(Exception):
     def __init__(self, problems: list[SettingsProblem]) -> None:
         super().__init__("; ".join(f"{each.name}: {each.remedy}" for each in problems))
         self.problems = problems
+
+
+def load() -> Settings:
+    """The settings of the environment and of `.env`; raises SettingsWrong naming every problem."""
+    problems: list[SettingsProblem] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems += [_problem(str(each["loc"][0]), each["type"]) for each in error.errors()]
+    problems += _slack_way_problems()
+    if problems or settings is None:
+        raise SettingsWrong(problems)
+    return settings
+
+
+def _problem(name: str, kind: str) -> SettingsProblem:
+    state = "is missing" if kind == "missing" else "is not usable"
+    return SettingsProblem(name, f"{state}: {REMEDIES.get(name, 'see the README')}")
+
+
+class _SlackWay(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+
+    app_token: str = Field("", alias="SLACK_APP_TOKEN")
+    signing_secret: str = Field("", alias="SLACK_SIGNING_SECRET")
+
+
+def _slack_way_problems() -> list[SettingsProblem]:
+    way = _SlackWay()
+    if way.app_token or way.signing_secret:
+        return []
+    return [
+        SettingsProblem(
+            "SLACK_APP_TOKEN",
+            "is missing: for Socket Mode set it to an app-level token (xapp-...) with the scope "
+            "connections:write; or set SLACK_SIGNING_SECRET to receive Slack's events over HTTP",
+        )
+    ]
+
+
+def _is_public(url: str) -> bool:
+    parts = urlsplit(url)
+    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    return bool(parts.hostname) and (parts.scheme == "https" or loopback)

@@ -1,0 +1,132 @@
+"""The command line: `sms-bridge`, or `python -m bridge`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from bridge import logs
+from bridge.errors import BridgeError
+from bridge.settings import Settings, SettingsWrong, load
+
+WRONG_SETTINGS = 2
+ROLES = {"up": ["web", "worker"], "web": ["web"], "worker": ["worker"]}
+
+app = typer.Typer(
+    name="sms-bridge",
+    help="Text customers from Slack: the bridge between Slack and SMS on RingCentral.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def up() -> None:
+    """Run everything in one process, after bringing the database up to date."""
+    settings = _settings()
+    _migrate(settings)
+    _run(_serve(settings, "up"))
+
+
+@app.command()
+def web() -> None:
+    """Answer Slack and RingCentral; any number of these share one PostgreSQL database."""
+    _run(_serve(_settings(), "web"))
+
+
+@app.command()
+def worker() -> None:
+    """Deliver what is owed; any number of these share one PostgreSQL database."""
+    _run(_serve(_settings(), "worker"))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    _migrate(_settings())
+    typer.echo("The database is up to date.")
+
+
+@app.command()
+def numbers() -> None:
+    """List the numbers this RingCentral login may send from, with owner and inbox."""
+    from bridge.listing import list_numbers
+
+    typer.echo(_run(list_numbers(_settings())))
+
+
+@app.command("new-key")
+def new_key() -> None:
+    """Print a new key for BRIDGE_SECRET_KEYS."""
+    from storage.secrets import new_key
+
+    typer.echo(new_key())
+
+
+@app.command()
+def sandbox(
+    data: Annotated[Path, typer.Option(help="Folder for the sandbox's database.")] = Path("var"),
+    port: Annotated[int, typer.Option(help="Port of the bridge; 0 picks a free one.")] = 0,
+    fresh: Annotated[bool, typer.Option(help="Begin with an empty database.")] = True,
+    once: Annotated[bool, typer.Option(help="Stop after the conversation.")] = False,
+) -> None:
+    """Run the bridge with simulated Slack, RingCentral and phones: no accounts needed."""
+    from bridge.sandbox.supervisor import run
+
+    raise typer.Exit(asyncio.run(run(data, port=port, fresh=fresh, once=once)))
+
+
+def main() -> None:
+    """What the program `sms-bridge` calls."""
+    app()
+
+
+def _settings() -> Settings:
+    try:
+        settings = load()
+    except SettingsWrong as wrong:
+        typer.echo("The bridge cannot start. These settings need attention:", err=True)
+        for problem in wrong.problems:
+            typer.echo(f"  {problem.name} {problem.remedy}", err=True)
+        raise typer.Exit(WRONG_SETTINGS) from None
+    logs.configure(settings.log_format)
+    return settings
+
+
+def _migrate(settings: Settings) -> None:
+    from storage import migrate
+    from storage.errors import SchemaMismatch
+
+    try:
+        migrate.upgrade(settings.database_url)
+    except SchemaMismatch as mismatch:
+        _refuse(str(mismatch))
+
+
+async def _serve(settings: Settings, command: str) -> None:
+    from bridge.serve import serve
+
+    await serve(settings, frozenset(ROLES[command]))
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return uvloop.run(work)
+    except BridgeError as error:
+        _refuse(str(error))
+
+
+def _refuse(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(WRONG_SETTINGS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

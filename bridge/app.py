@@ -1,0 +1,137 @@
+"""The composition root: the only file that knows every room."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from sqlmodel import Session, select
+from starlette.applications import Starlette
+
+from bridge.clock import Clock
+from bridge.errors import StartRefused
+from bridge.outbox.gates import Gates, no_budget, provider_budget
+from bridge.outbox.settling import Timing
+from bridge.outbox.worker import Worker
+from bridge.relay.settled import ON_SETTLED
+from bridge.ringcentral.side import RingCentralSide, build_ringcentral
+from bridge.settings import Settings
+from bridge.slack.side import SlackSide, build_slack
+from bridge.web import build_web
+from storage import inboxes, migrate
+from storage.database import Database
+from storage.errors import SchemaMismatch
+from storage.liveness import Liveness
+from storage.secrets import use_keys
+
+log = structlog.get_logger()
+
+ALL_ROLES = frozenset({"web", "worker"})
+
+
+@dataclass
+class Bridge:
+    """One process of the bridge; `web` is served by whoever started it."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    liveness: Liveness
+    slack: SlackSide
+    ringcentral: RingCentralSide
+    worker: Worker | None
+    web: Starlette
+
+    async def open(self) -> None:
+        """Learn whose Slack this is: before anything is answered, lest an event be misjudged."""
+        await self.slack.start()
+
+    async def start(self) -> None:
+        """Log in to RingCentral, subscribe, and drain the outbox: once `web` is being served."""
+        await self.ringcentral.start()
+        if self.worker is not None:
+            await self.worker.start()
+        if not await self.database.read(inboxes.find_connected):
+            log.warning("bridge.no_inbox", remedy=first_steps(self.settings))
+
+    async def stop(self) -> None:
+        """Take nothing new, let what is in flight end, and let go of everything."""
+        if self.worker is not None:
+            await self.worker.stop()
+        await self.ringcentral.stop()
+        await self.slack.stop()
+        await self.liveness.release()
+        await self.database.close()
+
+
+def first_steps(settings: Settings) -> str:
+    """What to do where no number is connected yet."""
+    command = settings.command
+    return (
+        f"No number is connected yet. In Slack: invite the app to the channel that shall show "
+        f"the texts, type `{command} numbers` there to see what can be connected, then "
+        f"`{command} connect <number>`."
+    )
+
+
+async def open_bridge(
+    settings: Settings, *, clock: Clock | None = None, roles: frozenset[str] = ALL_ROLES
+) -> Bridge:
+    """Build a process of the bridge; raises StartRefused with a remedy where it cannot run."""
+    use_keys(settings.secret_key_list)
+    try:
+        await asyncio.to_thread(migrate.check, settings.database_url)
+    except SchemaMismatch as mismatch:
+        raise StartRefused(str(mismatch)) from mismatch
+    clock = clock or Clock()
+    database = await Database.open(settings.database_url)
+    try:
+        return await _compose(settings, clock, database, roles)
+    except BaseException:
+        await database.close()
+        raise
+
+
+async def _compose(
+    settings: Settings, clock: Clock, database: Database, roles: frozenset[str]
+) -> Bridge:
+    budget_of = provider_budget if settings.rate_limits else no_budget
+    gates = Gates(database, budget_of)
+    liveness = await Liveness.hold(database)
+    slack = build_slack(settings, database, gates, clock)
+    ringcentral = build_ringcentral(
+        settings, database, gates, clock, phone_text_of=slack.phone_text_of
+    )
+    slack.use_numbers(ringcentral.numbers)
+    worker = None
+    if "worker" in roles:
+        worker = Worker(
+            database,
+            clock,
+            liveness,
+            {"slack": slack.sender, "ringcentral": ringcentral.sender},
+            ON_SETTLED,
+            budget_of=budget_of,
+            timing=Timing(
+                send_seconds=settings.send_seconds,
+                looks_after_seconds=settings.look_after_seconds,
+            ),
+        )
+
+    async def is_ready() -> dict[str, bool]:
+        return {
+            "database": await _answers(database),
+            "worker": worker is None or worker.is_running,
+        }
+
+    web = build_web(slack=slack.asgi, ringcentral_routes=ringcentral.routes, is_ready=is_ready)
+    return Bridge(settings, clock, database, liveness, slack, ringcentral, worker, web)
+
+
+async def _answers(database: Database) -> bool:
+    return await database.read(_one) == 1
+
+
+def _one(session: Session) -> int:
+    return session.scalar(select(1)) or 0

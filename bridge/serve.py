@@ -1,0 +1,88 @@
+"""Running a process of the bridge until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+
+from bridge import clock
+from bridge.app import Bridge, open_bridge
+from bridge.errors import StartRefused
+from bridge.settings import Settings
+
+log = structlog.get_logger()
+
+START_SECONDS = 15.0
+BACKLOG_LIMIT = 1000  # requests under way before new ones are answered 503
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `serve`: uvicorn would end the process before we have stopped."""
+        yield
+
+
+async def serve(settings: Settings, roles: frozenset[str]) -> None:
+    """Run these roles until SIGINT or SIGTERM; raises StartRefused where they cannot run."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stopping.set)
+    bridge = await open_bridge(settings, roles=roles)
+    try:
+        await bridge.open()
+        async with _listening(bridge, settings, "web" in roles):
+            await bridge.start()
+            log.info("bridge.started", roles=sorted(roles), database=bridge.database.dialect)
+            await stopping.wait()
+            log.info("bridge.stopping")
+    finally:
+        await bridge.stop()
+    log.info("bridge.stopped")
+
+
+@contextlib.asynccontextmanager
+async def _listening(bridge: Bridge, settings: Settings, is_web: bool):  # type: ignore[no-untyped-def]  # asynccontextmanager infers it
+    if not is_web:
+        yield
+        return
+    server = _Server(
+        uvicorn.Config(
+            bridge.web,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=BACKLOG_LIMIT,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=10,
+        )
+    )
+    serving = asyncio.create_task(server.serve(), name="http server")
+    try:
+        await _until_listening(server, serving, settings)
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def _until_listening(
+    server: _Server, serving: asyncio.Task[None], settings: Settings
+) -> None:
+    until = clock.monotonic() + START_SECONDS
+    while not server.started:
+        if serving.done() or clock.monotonic() > until:
+            raise StartRefused(
+                f"Nothing can listen on {settings.host}:{settings.port}: "
+                "another program may be using that port. Set PORT to a free one."
+            )
+        await clock.sleep(0.01)
+    log.info("web.listening", host=settings.host, port=settings.port)
