@@ -65,3 +65,52 @@ channel), Otto (another organisation, in #partners), Dora (deactivated), Relay (
 Channels: general, front-desk, partners (shared with Otto's organisation), back-office (private,
 without the app).
 """
+
+from bridge.sandbox.slack.channels import Channel
+from bridge.sandbox.slack.commands import CommandResult
+from bridge.sandbox.slack.deliveries import Delivery
+from bridge.sandbox.slack.errors import ClientRefused
+from bridge.sandbox.slack.http_transport import signature_headers
+from bridge.sandbox.slack.installation import (
+    ALL_SCOPES,
+    APP_ID,
+    APP_TOKEN,
+    BOT_ID,
+    BOT_TOKEN,
+    BOT_USER_ID,
+    EVENT_SCOPES,
+    SIGNING_SECRET,
+)
+from bridge.sandbox.slack.interactivity import InteractionResult, SubmissionResult
+from bridge.sandbox.slack.mentions import Pings
+from bridge.sandbox.slack.messages import Message, PrivateAnswer
+from bridge.sandbox.slack.people import TEAM_ID, Person
+from bridge.sandbox.slack.server import RecordedRequest
+from bridge.sandbox.slack.simulator import SlackSimulator
+from bridge.sandbox.slack.views import View
+
+__all__ = [
+    "ALL_SCOPES",
+    "APP_ID",
+    "APP_TOKEN",
+    "BOT_ID",
+    "BOT_TOKEN",
+    "BOT_USER_ID",
+    "EVENT_SCOPES",
+    "SIGNING_SECRET",
+    "TEAM_ID",
+    "Channel",
+    "ClientRefused",
+    "CommandResult",
+    "Delivery",
+    "InteractionResult",
+    "Message",
+    "Person",
+    "Pings",
+    "PrivateAnswer",
+    "RecordedRequest",
+    "SlackSimulator",
+    "SubmissionResult",
+    "View",
+    "signature_headers",
+]

@@ -61,7 +61,7 @@ async def read_wire(request: web.Request) -> Wire:
     if request.content_type == JSON_TYPE:
         wire.json = await _read_json(request)
     elif request.content_type in FORM_TYPES:
-        wire.form = {key: value for key, value in (await request.post()).items()}
+        wire.form = dict((await request.post()).items())
     elif await request.read():
         raise ApiError("invalid_post_type")
     return wire

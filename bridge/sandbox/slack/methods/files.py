@@ -103,7 +103,9 @@ def _finish(call: Call, entry: Json) -> StoredFile:
     return file
 
 
-def _share(call: Call, channels: list[Channel], files: list[StoredFile], blocks: Json) -> None:
+def _share(
+    call: Call, channels: list[Channel], files: list[StoredFile], blocks: list[Json]
+) -> None:
     installation = call.installation
     for channel in channels:
         thread_ts = call.get("thread_ts") or None

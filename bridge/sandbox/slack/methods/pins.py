@@ -102,7 +102,9 @@ def edit_bookmark(call: Call) -> Json:
     bookmark = channel.bookmarks.get(str(call.get("bookmark_id")))
     if bookmark is None:
         raise ApiError("not_found")
-    changes = {name: call.get(name) for name in ("emoji", "link", "title") if name in call.args}
+    changes: Json = {
+        name: call.get(name) for name in ("emoji", "link", "title") if name in call.args
+    }
     if not changes:
         raise invalid_arguments("nothing to change")
     bookmark |= changes
