@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, get_args
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 RequestKind = Literal["status", "status_after", "slow", "slow_after", "drop_before", "drop_after"]
 NotificationKind = Literal["duplicate", "delay", "reorder", "lose"]
@@ -32,7 +33,6 @@ REQUEST_KINDS = frozenset(get_args(RequestKind))
 NOTIFICATION_KINDS = frozenset(get_args(NotificationKind))
 
 Send = Callable[[], Awaitable[None]]
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclasses.dataclass(slots=True)
@@ -109,7 +109,7 @@ class Faults:
         return None
 
     @property
-    def middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def middleware(self) -> Middleware:
         """The aiohttp middleware; requests under /_sandbox/ are never touched."""
 
         @web.middleware
