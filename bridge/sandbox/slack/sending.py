@@ -32,5 +32,5 @@ class Answer:
 
 
 class Transport(Protocol):
-    async def send(self, kind: Kind, body: Json, url: str | None, retry: Retry | None) -> Answer:
+    async def send(self, kind: Kind, body: Json, url: str | None, retry: Retry | None, /) -> Answer:
         """Send one request and wait for its answer, as long as Slack waits."""

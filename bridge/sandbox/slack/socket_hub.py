@@ -112,7 +112,7 @@ class SocketHub:
             "connection_info": {"app_id": self._installation().app_id},
         }
 
-    async def send(self, kind: Kind, body: Json, url: str | None, retry: Retry | None) -> Answer:
+    async def send(self, kind: Kind, body: Json, _url: str | None, retry: Retry | None) -> Answer:
         """Give one envelope to one connection and wait until it is acknowledged."""
         connection = self._next_connection()
         if connection is None:
