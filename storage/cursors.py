@@ -22,8 +22,13 @@ def has_open_gap(session: Session, store: str) -> bool:
     return session.exec(query).first() is not None
 
 
-def match_inboxes(session: Session, now: datetime) -> list[Cursor]:
-    """One cursor for each store with a connected inbox, no other; return them.
+def find(session: Session) -> list[Cursor]:
+    """All cursors, the first due first."""
+    return list(session.exec(select(Cursor).order_by(col(Cursor.due_at))))
+
+
+def match_inboxes(session: Session, now: datetime) -> None:
+    """Make it one cursor for each store with a connected inbox, and no other.
 
     A new one starts at the moment its inbox was connected, so that no history floods a channel.
     """
@@ -43,7 +48,6 @@ def match_inboxes(session: Session, now: datetime) -> list[Cursor]:
         session.execute(
             update(Cursor).where(col(Cursor.store) == inbox.store).values(login_id=inbox.login_id)
         )
-    return list(session.exec(select(Cursor).order_by(col(Cursor.due_at))))
 
 
 def open_gaps(session: Session, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from storage.database import insert_ignore
+from storage.database import insert_ignore, signal
 from storage.tables import Subscription
 
 
@@ -42,6 +42,7 @@ def announce(
         .where(col(Subscription.login_id) == login_id)
         .values(ringcentral_subscription_id="", address=address, expires_at=now)
     )
+    signal(session, "subscriptions")
     query = select(Subscription.verification_token).where(Subscription.login_id == login_id)
     return session.exec(query).one()
 

@@ -1,0 +1,317 @@
+"""Catch-up: what the notifications missed is read from the message stores.
+
+A store is read by a token that RingCentral gives (ISync). Where there is none, or it is no longer
+known, it is read from a time on (FSync), newest first, page by page, and handed on oldest first;
+until then the store has a gap, behind which live texts wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from bridge import arrivals
+from bridge.clock import Clock, machine_now, monotonic, wait_at_most
+from bridge.outbox.gates import BULK
+from bridge.relay.crossings import release_gap
+from bridge.ringcentral.client import Problem, Refusal, RingCentralClient
+from bridge.ringcentral.inbound import keep_notification
+from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time
+from bridge.ringcentral.render import render_time
+from bridge.ringcentral.stores import read_store
+from storage import cursors, inboxes, leases
+from storage.database import CommitUnknown, Database, DatabaseBusy, DatabaseClosed
+from storage.tables import Cursor
+
+log = structlog.get_logger(__name__)
+
+INVALID_TOKEN_CODES = frozenset({"CMN-101", "MSG-333", "MSG-411"})
+CONNECT_OVERLAP = timedelta(seconds=5)  # no history floods a channel that was just connected
+LOST_OVERLAP = timedelta(hours=1)  # receipts of texts that were under way
+PAGE_RECORDS = 250
+MOST_PAGES = 200
+COMMIT_RECORDS = 100
+LEASE_SECONDS = 180.0
+EVENT_SPACING_SECONDS = 2.0  # between two syncs of one store: Light allows 50 requests a minute
+LONGEST_RETRY_SECONDS = 64.0
+
+DATABASE_ERRORS = (DatabaseBusy, DatabaseClosed, CommitUnknown, SQLAlchemyError)
+Record = Mapping[str, Any]
+
+
+class CatchUp:
+    """Reads every store with a connected inbox, at start, on a timer, and when it changed."""
+
+    def __init__(
+        self,
+        client_of: Callable[[int], RingCentralClient],
+        database: Database,
+        clock: Clock,
+        *,
+        holder: str,
+        region: str,
+        sync_seconds: float,
+    ) -> None:
+        self._client_of = client_of
+        self._database = database
+        self._clock = clock
+        self._holder = holder
+        self._region = region
+        self._sync_seconds = sync_seconds
+        self._failures: dict[str, int] = {}
+        self._read_at: dict[str, float] = {}
+        self._changed = asyncio.Event()
+        self._inboxes_changed = True
+
+    def wake(self) -> None:
+        """A cursor was marked due."""
+        self._changed.set()
+
+    def wake_for_inboxes(self) -> None:
+        """An inbox was connected or disconnected."""
+        self._inboxes_changed = True
+        self._changed.set()
+
+    async def open_gaps(self) -> None:
+        """Nobody may have listened before this start: live texts wait for what was missed."""
+        now = machine_now()
+        await self._database.write(cursors.match_inboxes, now)
+        await self._database.write(cursors.open_gaps, now)
+
+    async def run(self) -> None:
+        """Read what is due, as long as this runs."""
+        while True:
+            self._changed.clear()
+            wait_seconds = await self.run_due()
+            await wait_at_most(self._changed, wait_seconds)
+
+    async def run_due(self) -> float:
+        """Read the stores that are due; the seconds until the next one is."""
+        if self._inboxes_changed:
+            self._inboxes_changed = False
+            await self._database.write(cursors.match_inboxes, machine_now())
+        found = await self._database.read(cursors.find)
+        due = [each for each in found if self._seconds_until(each) <= 0]
+        await asyncio.gather(*(self._sync_and_tell(each.store) for each in due))
+        left = await self._database.read(cursors.find)
+        return min([self._seconds_until(each) for each in left], default=self._sync_seconds)
+
+    def _seconds_until(self, cursor: Cursor) -> float:
+        """Events come in bursts, and a sync sees them all: leave a moment between two."""
+        due = (cursor.due_at - machine_now()).total_seconds()
+        spacing = min(EVENT_SPACING_SECONDS, self._sync_seconds)
+        rested = self._read_at.get(cursor.store, -spacing) + spacing - monotonic()
+        return max(0.0, due, rested)
+
+    async def _sync_and_tell(self, store: str) -> None:
+        try:
+            await self.sync_store(store)
+        except Problem as problem:
+            failures = self._failures[store] = self._failures.get(store, 0) + 1
+            retry_seconds = min(2.0**failures, LONGEST_RETRY_SECONDS, self._sync_seconds)
+            due_at = machine_now() + timedelta(seconds=retry_seconds)
+            await self._database.write(cursors.put_off, store, due_at)
+            log.warning(
+                "ringcentral.sync_failed", store=store, code=problem.code, again_after=retry_seconds
+            )
+        else:
+            self._failures.pop(store, None)
+
+    async def sync_store(self, store: str) -> bool:
+        """Bring one store up to date; False where another process is at it. Raises a Problem.
+
+        1. due again later   (a change that is told from here on makes it due once more)
+        2. read              (dead: the cursor still stands before it)
+        3. commit            records oldest first, the cursor with the last of them
+        """
+        lease = f"ringcentral-sync:{store}"
+        now = machine_now()
+        self._read_at[store] = monotonic()
+        if not await self._database.write(
+            _begin, store, lease, self._holder, now, self._sync_seconds
+        ):
+            return False
+        try:
+            cursor = await self._database.read(cursors.get, store)
+            if cursor is not None:
+                await self._sync(cursor)
+        finally:
+            await self._database.write(leases.give_back, lease, self._holder)
+        return True
+
+    async def _sync(self, cursor: Cursor) -> None:
+        client = self._client_of(cursor.login_id)
+        if cursor.sync_token is not None:
+            try:
+                answer = await self._read_changes(client, cursor, cursor.sync_token)
+            except Refusal as refusal:
+                if refusal.status != 400 or INVALID_TOKEN_CODES.isdisjoint(refusal.codes):
+                    raise
+                log.warning("ringcentral.sync_token_lost", store=cursor.store)
+                await self._database.write(cursors.lose_token, cursor.store)
+            else:
+                await self._commit(cursor, answer["records"], _sync_info(answer))
+                return
+        since_at = cursor.since_at - CONNECT_OVERLAP
+        if cursor.synced_at is not None:
+            since_at = max(since_at, cursor.synced_at - LOST_OVERLAP)
+        records, info = await self._read_since(client, cursor, since_at)
+        await self._commit(cursor, records, info)
+
+    async def _read_changes(
+        self, client: RingCentralClient, cursor: Cursor, token: str
+    ) -> dict[str, Any]:
+        """What is new or changed; the filters are in the token."""
+        params = {"syncType": "ISync", "syncToken": token}
+        return _checked(await read_store(client, cursor.store, "message-sync", params, BULK))
+
+    async def _read_since(
+        self, client: RingCentralClient, cursor: Cursor, since_at: datetime
+    ) -> tuple[list[Record], Record]:
+        """All records since then, and the first page's token: the later pages only reach back."""
+        params: dict[str, Any] = {
+            "syncType": "FSync",
+            "dateFrom": render_time(since_at),
+            "messageType": "SMS",
+            "recordCount": PAGE_RECORDS,
+        }
+        first = _checked(await read_store(client, cursor.store, "message-sync", params, BULK))
+        records, page = list(first["records"]), first
+        for _ in range(MOST_PAGES):
+            oldest_at = _oldest(page["records"])
+            if not _sync_info(page).get("olderRecordsExist") or oldest_at is None:
+                break
+            params = {**params, "dateTo": render_time(oldest_at)}
+            page = _checked(await read_store(client, cursor.store, "message-sync", params, BULK))
+            if _oldest(page["records"]) == oldest_at:  # more of one moment than a page holds
+                params["recordCount"] *= 2
+            records += page["records"]
+        return records, _sync_info(first)
+
+    async def _commit(self, cursor: Cursor, records: Sequence[Record], info: Record) -> None:
+        token, synced_at = _place(info)
+        ordered = _oldest_first(records)
+        parts = [
+            ordered[start : start + COMMIT_RECORDS]
+            for start in range(0, len(ordered), COMMIT_RECORDS)
+        ] or [[]]
+        for part in parts[:-1]:
+            await self._stage(cursor.store, part)
+        await self._stage(cursor.store, parts[-1], (token, synced_at))
+        if ordered or cursor.gap_open:
+            log.info("ringcentral.store_synced", store=cursor.store, records=len(ordered))
+
+    async def _stage(
+        self, store: str, records: Sequence[Record], place: tuple[str, datetime] | None = None
+    ) -> None:
+        now = self._clock.now()
+        try:
+            await self._database.write(stage, store, records, self._region, place, now)
+        except DATABASE_ERRORS:
+            raise
+        except Exception:  # one record must not hold up the others: find it, and keep it
+            log.exception("ringcentral.page_failed", store=store)
+            await self._stage_singly(store, records, place)
+
+    async def _stage_singly(
+        self, store: str, records: Sequence[Record], place: tuple[str, datetime] | None
+    ) -> None:
+        now = self._clock.now()
+        for record in records:
+            try:
+                await self._database.write(stage, store, [record], self._region, None, now)
+            except DATABASE_ERRORS:
+                raise
+            except Exception as error:  # noqa: BLE001 -- as above, and it is kept whole and told
+                reason = f"failed with {type(error).__name__}"
+                await self._database.write(keep_record, store, record, reason, now)
+        await self._database.write(stage, store, [], self._region, place, now)
+
+
+def stage(
+    session: Session,
+    store: str,
+    records: Sequence[Record],
+    region: str,
+    place: tuple[str, datetime] | None,
+    now: datetime,
+) -> None:
+    """Hand on records, oldest first; with the last of them comes the new place of the cursor."""
+    own_numbers = {inbox.phone_number for inbox in inboxes.find_connected(session)}
+    for record in records:
+        try:
+            parsed = parse_record(record, store=store, own_numbers=own_numbers, region=region)
+        except NotUnderstood as oddity:
+            keep_record(session, store, record, str(oddity), now)
+            continue
+        if parsed is not None:
+            arrivals.receive_record(session, parsed, now)
+    if place is not None:
+        token, synced_at = place
+        cursors.advance(session, store, token, synced_at)
+        release_gap(session, store, now)
+
+
+def keep_record(session: Session, store: str, record: Record, reason: str, now: datetime) -> None:
+    """Keep a record that was not understood, once in each of its versions."""
+    key = f"{store}/{record.get('id')}/{record.get('lastModifiedTime')}"
+    keep_notification(session, key, reason, json.dumps(record), now)
+
+
+def _begin(
+    session: Session, store: str, lease: str, holder: str, now: datetime, sync_seconds: float
+) -> bool:
+    if not leases.take(session, lease, holder, now, LEASE_SECONDS):
+        cursors.put_off(session, store, now + timedelta(seconds=1))
+        return False
+    cursors.put_off(session, store, now + timedelta(seconds=sync_seconds))
+    return True
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(answer.get("records"), list) or not isinstance(answer.get("syncInfo"), dict):
+        raise Problem("RingCentral's answer to a sync is unreadable.", "unreadable")
+    return answer
+
+
+def _sync_info(answer: Mapping[str, Any]) -> Record:
+    info: Record = answer["syncInfo"]
+    return info
+
+
+def _place(info: Record) -> tuple[str, datetime]:
+    token = info.get("syncToken")
+    if not isinstance(token, str) or not token:
+        raise Problem("RingCentral gave no sync token.", "unreadable")
+    return token, parse_time(info["syncTime"]) if info.get("syncTime") else machine_now()
+
+
+def _oldest(records: Sequence[Record]) -> datetime | None:
+    times = [time for time in map(_readable_time, records) if time is not None]
+    return min(times, default=None)
+
+
+def _readable_time(record: Record) -> datetime | None:
+    try:
+        return record_time(record)
+    except NotUnderstood:  # it will be kept when its turn comes
+        return None
+
+
+def _oldest_first(records: Sequence[Record]) -> list[Record]:
+    """By time, then id, each version of a record once; the ids of one second grow with time."""
+    unique = {(each.get("id"), each.get("lastModifiedTime")): each for each in records}
+    return sorted(unique.values(), key=_place_of)
+
+
+def _place_of(record: Record) -> tuple[datetime, int]:
+    number = str(record.get("id", ""))
+    time = _readable_time(record) or datetime.max.replace(tzinfo=UTC)
+    return time, int(number) if number.isdigit() else 0

@@ -1,0 +1,218 @@
+"""RingCentral's webhook: authentic, committed, acknowledged, in this order.
+
+RingCentral allows 3,000 ms and 1,024 bytes of answer with its headers, and suspends a webhook for
+good after minutes of refusals. So what is authentic and not understood is kept and answered 200;
+4xx is for strangers, 503 for a database that cannot take it now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from bridge import arrivals
+from bridge.clock import Clock, machine_now, monotonic
+from bridge.relay.notices import tell_administrators
+from bridge.ringcentral.parse import (
+    InstantSms,
+    Notification,
+    NotUnderstood,
+    Store,
+    StoreChanged,
+    parse_notification,
+)
+from storage import cursors, inboxes, subscriptions
+from storage.database import CommitUnknown, Database, DatabaseBusy, DatabaseClosed
+from storage.kept import keep_event
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY_BYTES = 256 * 1024
+TOKENS_READ_EVERY_SECONDS = 1.0
+_HANDSHAKE_TOKEN = re.compile(r"[\x21-\x7e]{1,256}")
+
+
+class Webhook:
+    """The route POST /ringcentral/webhook, and what it must know to answer fast."""
+
+    def __init__(self, database: Database, clock: Clock, region: str) -> None:
+        self.own_store: Store | None = None
+        self._database = database
+        self._clock = clock
+        self._region = region
+        self._tokens: Sequence[bytes] = ()
+        self._read_tokens_at: float | None = None
+        self._own_numbers: Collection[str] = frozenset()
+
+    async def receive_webhook(self, request: Request) -> Response:
+        """Answer RingCentral's handshake, or commit what a notification brings and answer 200."""
+        handshake = request.headers.get("Validation-Token")
+        token = request.headers.get("Verification-Token")
+        if handshake is not None and token is None:
+            return _echo(handshake)
+        try:
+            return await self._receive(request, handshake, token)
+        except (DatabaseBusy, DatabaseClosed, CommitUnknown, SQLAlchemyError) as error:
+            log.error("ringcentral.notification_not_committed", error=type(error).__name__)
+            return _answer(503)
+        except ClientDisconnect:
+            return _answer(400)  # nobody reads it
+
+    async def _receive(
+        self, request: Request, handshake: str | None, token: str | None
+    ) -> Response:
+        if not await self._is_authentic(token):
+            log.warning("ringcentral.notification_refused", has_token=token is not None)
+            return _answer(401)
+        body = await _bounded_body(request)
+        if body is None:
+            log.warning("ringcentral.notification_too_large")
+            return _answer(413)
+        if body or handshake is None:
+            log.info("ringcentral.notification_received", outcome=await self._commit(body))
+        return _echo(handshake) if handshake is not None else _answer(200)
+
+    def forget_tokens(self) -> None:
+        """A subscription was announced: read the secrets again at the next one not known."""
+        self._read_tokens_at = None
+
+    async def learn_own_numbers(self) -> None:
+        """Read which numbers have an inbox; a group text may need it to tell which one is ours."""
+        connected = await self._database.read(inboxes.find_connected)
+        self._own_numbers = frozenset(inbox.phone_number for inbox in connected)
+
+    async def _is_authentic(self, token: str | None) -> bool:
+        if token is None:
+            return False
+        offered = token.encode("latin-1", "replace")
+        if _is_one_of(offered, self._tokens):
+            return True
+        if not await self._read_tokens():
+            return False
+        return _is_one_of(offered, self._tokens)
+
+    async def _read_tokens(self) -> bool:
+        """At most once a second, so that a stranger's tries cost nothing; False where it is not."""
+        now = monotonic()
+        last = self._read_tokens_at
+        if last is not None and now - last < TOKENS_READ_EVERY_SECONDS:
+            return False
+        self._read_tokens_at = now
+        found = await self._database.read(subscriptions.find_verification_tokens)
+        self._tokens = [each.encode() for each in found]
+        return True
+
+    async def _commit(self, body: bytes) -> str:
+        try:
+            notification = parse_notification(
+                _envelope(body),
+                own_numbers=self._own_numbers,
+                own_store=self.own_store,
+                region=self._region,
+            )
+        except NotUnderstood as oddity:
+            return await self._keep(body, str(oddity))
+        try:
+            return await self._database.write(
+                receive_notification, notification, self._clock.now(), machine_now()
+            )
+        except (DatabaseBusy, DatabaseClosed, CommitUnknown, SQLAlchemyError):
+            raise
+        except Exception as error:  # a fault of ours must not suspend the webhook; it is kept
+            log.exception("ringcentral.notification_failed")
+            return await self._keep(body, f"failed with {type(error).__name__}")
+
+    async def _keep(self, body: bytes, reason: str) -> str:
+        key = _event_key(body)
+        await self._database.write(
+            keep_notification,
+            key,
+            reason,
+            body.decode("utf-8", "backslashreplace"),
+            self._clock.now(),
+        )
+        log.error("ringcentral.notification_not_understood", reason=reason, key=key)
+        return "not_understood"
+
+
+def receive_notification(
+    session: Session, notification: Notification, now: datetime, machine_at: datetime
+) -> str:
+    """Record what a notification brings; `now` is product time, `machine_at` machine time."""
+    match notification:
+        case InstantSms(record):
+            return arrivals.receive_record(session, record, now)
+        case StoreChanged(store):
+            return "changed" if cursors.mark_due(session, store, machine_at) else "not_ours"
+        case _:
+            return "uninteresting"
+
+
+def keep_notification(session: Session, key: str, reason: str, body: str, now: datetime) -> None:
+    """Keep what was not understood, and tell the administrators, once for the same one."""
+    if keep_event(session, "ringcentral", key, reason, body, now):
+        tell_administrators(
+            session,
+            f"not_understood:ringcentral:{reason}:{now.date()}",
+            "not_understood",
+            {"side": "RingCentral", "reason": reason},
+            now,
+        )
+
+
+def _envelope(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise NotUnderstood("no JSON") from None
+
+
+def _event_key(body: bytes) -> str:
+    """The notification's own id, else its content: RingCentral repeats both."""
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        envelope = None
+    event_id = envelope.get("uuid") if isinstance(envelope, dict) else None
+    return f"ringcentral:{event_id or hashlib.sha256(body).hexdigest()}"
+
+
+def _is_one_of(offered: bytes, tokens: Sequence[bytes]) -> bool:
+    """Compared with all of them in constant time."""
+    matches = [hmac.compare_digest(offered, token) for token in tokens]
+    return any(matches)
+
+
+async def _bounded_body(request: Request) -> bytes | None:
+    """The body, None for one that is too large, which is not read to its end."""
+    announced = request.headers.get("Content-Length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > LARGEST_BODY_BYTES:
+        return None
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_BODY_BYTES:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _answer(status: int) -> Response:
+    return Response(status_code=status, media_type="application/json")
+
+
+def _echo(handshake: str) -> Response:
+    if not _HANDSHAKE_TOKEN.fullmatch(handshake):
+        return _answer(400)
+    return Response(media_type="application/json", headers={"Validation-Token": handshake})

@@ -1,0 +1,216 @@
+"""The RingCentral side, put together: what it offers, and what it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from starlette.routing import Route
+
+from bridge.clock import Clock, sleep, wait_at_most
+from bridge.errors import ProviderProblem
+from bridge.outbox.gates import Gates
+from bridge.relay.notices import tell_administrators
+from bridge.relay.texts import OwnNumber
+from bridge.ringcentral.auth import Credentials, Tokens
+from bridge.ringcentral.catchup import CatchUp
+from bridge.ringcentral.client import Door, LoginRefused, NotSent, RingCentralClient
+from bridge.ringcentral.directory import Directory
+from bridge.ringcentral.inbound import Webhook
+from bridge.ringcentral.sender import PhoneTextOf, RingCentralSender
+from bridge.ringcentral.subscription import WEBHOOK_PATH, SubscriptionWatch
+from bridge.settings import Settings
+from storage import logins
+from storage.database import Database
+from storage.ids import new_marker
+
+log = structlog.get_logger(__name__)
+
+LOGIN_NAME = "ringcentral"
+WATCH_SECONDS = 300.0
+WATCH_AGAIN_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)  # the web server may start after us
+AGAIN_SECONDS = 5.0
+STOP_SECONDS = 10.0
+
+
+class RingCentralSide:
+    """One login at RingCentral. `sender` and `routes` exist at once, the rest after `open`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        gates: Gates,
+        clock: Clock,
+        phone_text_of: PhoneTextOf,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._gates = gates
+        self._clock = clock
+        self._holder = new_marker()
+        self._door: Door | None = None
+        self._tokens: Tokens | None = None
+        self._client: RingCentralClient | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unsubscribe: list[Callable[[], None]] = []
+        self._inboxes_changed = asyncio.Event()
+        self.webhook = Webhook(database, clock, settings.region)
+        self.sender = RingCentralSender(database, self.client_of, phone_text_of)
+        self.catch_up = CatchUp(
+            self.client_of,
+            database,
+            clock,
+            holder=self._holder,
+            region=settings.region,
+            sync_seconds=settings.sync_seconds,
+        )
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """What web.py mounts."""
+        return [Route(WEBHOOK_PATH, self.webhook.receive_webhook, methods=["POST"])]
+
+    def client_of(self, login_id: int) -> RingCentralClient:
+        """The client of a login; raises NotSent for one whose credentials are not set."""
+        if self._client is None or self._client.login_id != login_id:
+            raise NotSent("There are no credentials for this RingCentral login.", "unknown_login")
+        return self._client
+
+    async def numbers(self) -> list[OwnNumber]:
+        """The numbers the login sees, those it can send from first; raises ProviderProblem."""
+        return await Directory(self._opened(), self._settings.region).numbers()
+
+    async def open(self) -> None:
+        """Make ready to ask and to send, without running anything or asking the network."""
+        login = await self._database.write(logins.get_or_add, LOGIN_NAME)
+        assert login.id is not None, "read from its table"
+        self._door = Door(self._settings.ringcentral_url, login.id, self._gates)
+        self._tokens = Tokens(self._door, self._database, self._credentials(), self._holder)
+        self._client = RingCentralClient(self._door, self._tokens)
+        self._hear("tokens", self._tokens.look_again)
+
+    async def start(self) -> None:
+        """`open`, then keep the token, the subscription and the stores up to date."""
+        await self.open()
+        await self._learn_inboxes()
+        await self.catch_up.open_gaps()
+        self._hear("cursors", self.catch_up.wake)
+        self._hear("inboxes", self._note_inboxes)
+        self._hear("subscriptions", self.webhook.forget_tokens)
+        self._run("token", self._keep_token)
+        self._run("inboxes", self._follow_inboxes)
+        self._run("catch-up", self.catch_up.run)
+        if self._settings.public_url:
+            self._run("subscription", self._watch_subscription)
+
+    async def stop(self) -> None:
+        """End what runs, within a bound, and close the connections."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        self._tasks.clear()
+        self._unsubscribe.clear()
+        if self._door is not None:
+            await self._door.close()
+
+    def _credentials(self) -> Credentials:
+        return Credentials(
+            self._settings.ringcentral_client_id,
+            self._settings.ringcentral_client_secret.get_secret_value(),
+            self._settings.ringcentral_jwt.get_secret_value(),
+        )
+
+    def _opened(self) -> RingCentralClient:
+        if self._client is None:
+            raise ProviderProblem("The RingCentral side is not open yet.")
+        return self._client
+
+    def _hear(self, name: str, callback: Callable[[], None]) -> None:
+        self._unsubscribe.append(self._database.on_signal(name, callback))
+
+    def _note_inboxes(self) -> None:
+        self._inboxes_changed.set()
+        self.catch_up.wake_for_inboxes()
+
+    def _run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(
+            asyncio.create_task(self._forever(name, work), name=f"ringcentral {name}")
+        )
+
+    async def _forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """What fails is told and tried again: RingCentral or the database may be away for hours."""
+        while True:
+            wait_seconds = AGAIN_SECONDS
+            try:
+                await work()
+            except NotSent as problem:
+                wait_seconds = problem.after_seconds or AGAIN_SECONDS
+                log.warning("ringcentral.not_reached", work=name, code=problem.code)
+            except ProviderProblem as problem:
+                log.warning("ringcentral.work_failed", work=name, code=problem.code)
+            except Exception:
+                log.exception("ringcentral.work_crashed", work=name)
+            await sleep(wait_seconds)
+
+    async def _keep_token(self) -> None:
+        assert self._tokens is not None, "opened"
+        try:
+            self.webhook.own_store = await self._tokens.identity()
+            await self._tokens.keep_fresh()
+        except LoginRefused as refusal:
+            await self._tell(f"login_refused:{refusal.code}", str(refusal))
+            raise
+
+    async def _tell(self, key: str, sentence: str) -> None:
+        now = self._clock.now()
+        await self._database.write(
+            tell_administrators, f"{key}:{now.date()}", "admin", {"sentence": sentence}, now
+        )
+
+    async def _learn_inboxes(self) -> None:
+        self._inboxes_changed.clear()
+        await self.webhook.learn_own_numbers()
+
+    async def _follow_inboxes(self) -> None:
+        while True:
+            await self._inboxes_changed.wait()
+            await self._learn_inboxes()
+
+    async def _watch_subscription(self) -> None:
+        assert self._settings.public_url is not None, "watched only with an address"
+        watch = SubscriptionWatch(
+            self._opened(),
+            self._database,
+            self._clock,
+            self._settings.public_url,
+            self._holder,
+        )
+        changed = asyncio.Event()
+        self._hear("inboxes", changed.set)
+        failures = 0
+        while True:
+            changed.clear()
+            try:
+                await watch.ensure()
+                failures, wait_seconds = 0, WATCH_SECONDS
+            except ProviderProblem as problem:
+                wait_seconds = (*WATCH_AGAIN_SECONDS, WATCH_SECONDS)[min(failures, 5)]
+                failures += 1
+                log.warning("ringcentral.subscription_failed", code=problem.code)
+            await wait_at_most(changed, wait_seconds)
+
+
+def build_ringcentral(
+    settings: Settings,
+    database: Database,
+    gates: Gates,
+    clock: Clock,
+    phone_text_of: PhoneTextOf,
+) -> RingCentralSide:
+    """The RingCentral side of these settings; `phone_text_of` is the Slack side's."""
+    return RingCentralSide(settings, database, gates, clock, phone_text_of)

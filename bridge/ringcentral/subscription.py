@@ -1,0 +1,225 @@
+"""Our webhook subscription at RingCentral, watched so that it never dies unnoticed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlmodel import Session
+
+from bridge.clock import Clock, machine_now
+from bridge.relay.notices import tell_administrators
+from bridge.ringcentral.client import Refusal, RingCentralClient
+from bridge.ringcentral.parse import Store, parse_store, parse_time
+from bridge.ringcentral.render import render_subscription
+from storage import cursors, inboxes, leases, subscriptions
+from storage.database import Database
+from storage.tables import Subscription
+
+log = structlog.get_logger(__name__)
+
+WEBHOOK_PATH = "/ringcentral/webhook"
+SUBSCRIPTIONS_PATH = "/restapi/v1.0/subscription"
+# At most ten years (RingCentral's reference). Renewed at half: one left behind ends by itself.
+LIFE_SECONDS = 90 * 24 * 3600
+LEASE_SECONDS = 120.0
+
+REMEDIES = {
+    "SUB-520": "the address answered without the Validation-Token: something else stands there",
+    "SUB-521": "the address cannot be reached from outside: check BRIDGE_PUBLIC_URL and the proxy",
+    "SUB-523": "RingCentral wants https: check BRIDGE_PUBLIC_URL",
+    "SUB-524": "RingCentral does not trust the certificate: serve its intermediates too",
+    "SUB-525": "the answer from the address is not the bridge's: check the proxy",
+    "SUB-505": "the login has 30 subscriptions: delete those of other installations",
+}
+
+
+def filters_of(stores: Sequence[str]) -> list[str]:
+    """What we want to hear of: each text as it comes in, and each change of a store."""
+    wanted = []
+    for each in sorted(stores):
+        store = parse_store(each)
+        path = f"/restapi/v1.0/account/{store.account_id}/extension/{store.extension_id}"
+        wanted += [f"{path}/message-store/instant?type=SMS", f"{path}/message-store"]
+    return wanted
+
+
+class SubscriptionWatch:
+    """Keeps the subscription of one login as it should be."""
+
+    def __init__(
+        self,
+        client: RingCentralClient,
+        database: Database,
+        clock: Clock,
+        public_url: str,
+        holder: str,
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._clock = clock
+        self._address = public_url.rstrip("/") + WEBHOOK_PATH
+        self._holder = holder
+        self._lease = f"ringcentral-subscription:{client.login_id}"
+
+    async def ensure(self) -> None:
+        """Find, renew, mend or make it; one process at a time. Raises a Problem."""
+        if not await self._database.write(
+            leases.take, self._lease, self._holder, machine_now(), LEASE_SECONDS
+        ):
+            return
+        try:
+            await self._ensure()
+        except Refusal as refusal:
+            await self._tell(refusal)
+            raise
+        finally:
+            await self._database.write(leases.give_back, self._lease, self._holder)
+
+    async def _ensure(self) -> None:
+        stores = await self._database.read(_find_stores, self._client.login_id)
+        on_file = await self._database.read(subscriptions.get, self._client.login_id)
+        if not stores:
+            if on_file is not None:
+                await self._remove(on_file)
+            return
+        wanted = filters_of(stores)
+        living = await self._find_living(on_file) if on_file is not None else None
+        if living is None or on_file is None:
+            await self._create(wanted)
+        else:
+            await self._mend(living, wanted)
+
+    async def _find_living(self, on_file: Subscription) -> dict[str, Any] | None:
+        """What RingCentral says of the one on file; None where a new one is needed."""
+        if not on_file.ringcentral_subscription_id:
+            return None
+        try:
+            living = await self._client.request(
+                "GET", f"{SUBSCRIPTIONS_PATH}/{on_file.ringcentral_subscription_id}"
+            )
+        except Refusal as refusal:
+            if refusal.status != 404:
+                raise
+            log.warning("ringcentral.subscription_lost")
+            return None
+        if living.get("status") == "Active" and _address(living) == self._address:
+            return living
+        log.warning("ringcentral.subscription_useless", status=living.get("status"))
+        return None
+
+    async def _mend(self, living: dict[str, Any], wanted: list[str]) -> None:
+        identity = await self._client.identity()
+        given = _expand(living.get("eventFilters", []), identity)
+        disabled = _expand(
+            [each.get("filter", "") for each in living.get("disabledFilters", [])], identity
+        )
+        half = timedelta(seconds=LIFE_SECONDS / 2)
+        grows_old = parse_time(living.get("expirationTime")) < machine_now() + half
+        if given | disabled != set(wanted) or grows_old:
+            living = await self._client.request(
+                "PUT",
+                f"{SUBSCRIPTIONS_PATH}/{living['id']}",
+                json={"eventFilters": wanted, "expiresIn": LIFE_SECONDS},
+            )
+            log.info("ringcentral.subscription_renewed")
+        await self._settle(living)
+
+    async def _create(self, wanted: list[str]) -> None:
+        """The secret is on file before RingCentral is asked: a notification may come first."""
+        token = await self._database.write(
+            subscriptions.announce,
+            self._client.login_id,
+            self._address,
+            secrets.token_urlsafe(24),
+            machine_now(),
+        )
+        await self._delete_others()
+        made = await self._client.request(
+            "POST",
+            SUBSCRIPTIONS_PATH,
+            json=render_subscription(wanted, self._address, token, LIFE_SECONDS),
+        )
+        await self._settle(made)
+        await self._database.write(cursors.open_gaps, machine_now())
+        log.info("ringcentral.subscription_created", filters=len(wanted))
+
+    async def _delete_others(self) -> None:
+        """Those at our address whose secret we no longer know, and the dead ones."""
+        listed = await self._client.request("GET", SUBSCRIPTIONS_PATH)
+        for each in listed.get("records", []):
+            if _address(each) == self._address:
+                await self._delete(each["id"])
+
+    async def _delete(self, subscription_id: str) -> None:
+        try:
+            await self._client.request("DELETE", f"{SUBSCRIPTIONS_PATH}/{subscription_id}")
+        except Refusal as refusal:
+            if refusal.status != 404:
+                raise
+
+    async def _remove(self, on_file: Subscription) -> None:
+        if on_file.ringcentral_subscription_id:
+            await self._delete(on_file.ringcentral_subscription_id)
+        await self._database.write(subscriptions.forget, self._client.login_id)
+
+    async def _settle(self, living: dict[str, Any]) -> None:
+        await self._database.write(
+            _settle,
+            self._client.login_id,
+            str(living["id"]),
+            parse_time(living.get("expirationTime")),
+            [each.get("reason") or "" for each in living.get("disabledFilters", [])],
+            self._clock.now(),
+        )
+
+    async def _tell(self, refusal: Refusal) -> None:
+        known = [REMEDIES[code] for code in refusal.codes if code in REMEDIES]
+        if known:
+            await self._database.write(
+                _tell_administrators, refusal.code, known[0], self._clock.now()
+            )
+
+
+def _find_stores(session: Session, login_id: int) -> list[str]:
+    connected = inboxes.find_connected(session)
+    return sorted({inbox.store for inbox in connected if inbox.login_id == login_id})
+
+
+def _settle(
+    session: Session,
+    login_id: int,
+    subscription_id: str,
+    expires_at: datetime,
+    disabled: list[str],
+    now: datetime,
+) -> None:
+    subscriptions.settle(session, login_id, subscription_id, expires_at)
+    if disabled:
+        what = f"it does not tell of {len(disabled)} of the stores ({disabled[0]}): texts come late"
+        _tell_administrators(session, "disabled_filters", what, now)
+
+
+def _tell_administrators(session: Session, code: str, what: str, now: datetime) -> None:
+    sentence = f"RingCentral's notifications do not work as they should: {what}."
+    tell_administrators(
+        session, f"subscription:{code}:{now.date()}", "admin", {"sentence": sentence}, now
+    )
+
+
+def _address(subscription: dict[str, Any]) -> str:
+    address = subscription.get("deliveryMode", {}).get("address", "")
+    return str(address)
+
+
+def _expand(filters: Sequence[str], own: Store) -> set[str]:
+    """`~` is answered by its ids as a rule; compare as if always."""
+    return {
+        each.replace("/account/~/", f"/account/{own.account_id}/").replace(
+            "/extension/~/", f"/extension/{own.extension_id}/"
+        )
+        for each in filters
+    }
