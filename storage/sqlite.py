@@ -154,7 +154,8 @@ class SqliteStore:
 
     def _roll_back(self, transaction: RootTransaction) -> None:
         try:
-            transaction.rollback()
+            if transaction.is_active:  # a failed flush has rolled it back already
+                transaction.rollback()
             _dbapi(self._connection).rollback()
         except (DBAPIError, sqlite3.Error):
             # a connection that cannot even undo is not to be trusted with the next unit
