@@ -141,6 +141,14 @@ def format_number(e164: str, region: str = "US") -> str:
     )
 
 
+def example_number(region: str) -> str:
+    """A number of the region to show how one is written."""
+    mobile = phonenumbers.example_number_for_type(region, PhoneNumberType.MOBILE)
+    if mobile is None:
+        return "+1 201-555-0123"
+    return phonenumbers.format_number(mobile, PhoneNumberFormat.INTERNATIONAL)
+
+
 def canonical_number(text: str, region: str = "US") -> str:
     """The E.164 form of a number the carrier reports, or its own text where it has none.
 
@@ -275,7 +283,7 @@ def _addressed_by_link(
         return Refusal(
             Reason.DECEPTIVE_LINK,
             f"That link shows {label} but dials another number: write the number itself"
-            f", like {_example(region)}.",
+            f", like {example_number(region)}.",
         )
     return _addressed(folded, target, link.end(), region, own_numbers)
 
@@ -317,7 +325,7 @@ def _refuse_number(
         return Refusal(
             Reason.PREMIUM,
             f"{shown} is a premium-rate number, which cannot be texted: write the person's "
-            f"own number, like {_example(region)}.",
+            f"own number, like {example_number(region)}.",
         )
     return None
 
@@ -352,7 +360,7 @@ def _not_a_number(written: str, region: str) -> Refusal:
     what = f"“{written[:40]}” is not a phone number" if written else "There is no phone number"
     return Refusal(
         Reason.NOT_A_NUMBER,
-        f"{what}: only a number sends directly, so write one, like {_example(region)}.",
+        f"{what}: only a number sends directly, so write one, like {example_number(region)}.",
     )
 
 
@@ -360,7 +368,7 @@ def _misspelt(written: str, region: str) -> Refusal:
     return Refusal(
         Reason.IMPOSSIBLE,
         f"“{written[:40]}” is not a phone number: write digits only and a space before your "
-        f"text, like {_example(region)} Hello.",
+        f"text, like {example_number(region)} Hello.",
     )
 
 
@@ -377,7 +385,7 @@ def _short(digits: str, region: str) -> Refusal:
     return Refusal(
         Reason.SHORT,
         f"{digits} is a short number, which cannot be texted from here: write a whole number"
-        f", like {_example(region)}.",
+        f", like {example_number(region)}.",
     )
 
 
@@ -396,7 +404,7 @@ def _extension(written: str, region: str) -> Refusal:
     return Refusal(
         Reason.EXTENSION,
         f"{written} looks like an extension, which cannot be texted: write the person's whole "
-        f"number, like {_example(region)}.",
+        f"number, like {example_number(region)}.",
     )
 
 
@@ -418,12 +426,12 @@ def _impossible(run: str, digits: str, region: str) -> Refusal:
     if len(digits) == 7 and phonenumbers.country_code_for_region(region) == _NORTH_AMERICA:
         return Refusal(
             Reason.NO_AREA_CODE,
-            f"{run} lacks its area code: write all ten digits, like {_example(region)}.",
+            f"{run} lacks its area code: write all ten digits, like {example_number(region)}.",
         )
     return Refusal(
         Reason.IMPOSSIBLE,
         f"{run[:40]} is not a phone number{_fault(run, region)}: check it and write it "
-        f"like {_example(region)}.",
+        f"like {example_number(region)}.",
     )
 
 
@@ -463,11 +471,3 @@ def _several(number: PhoneNumber, region: str) -> Refusal:
         f"A text goes to one number at a time: write {shown} without the others, or a colon "
         "after it if your text begins there.",
     )
-
-
-def _example(region: str) -> str:
-    """A number of the region to show how one is written."""
-    mobile = phonenumbers.example_number_for_type(region, PhoneNumberType.MOBILE)
-    if mobile is None:
-        return "+1 201-555-0123"
-    return phonenumbers.format_number(mobile, PhoneNumberFormat.INTERNATIONAL)

@@ -16,6 +16,8 @@ from bridge.slack.markup import link_text, phone_text, tidy, typed_text, without
 Part = Mapping[str, Any]
 Names = Mapping[str, str]
 
+DEEPEST_INDENT = 8  # what Slack's own editor allows
+
 
 def phone_text_of(markup: str, blocks: object, names: Names) -> str:
     """What a phone shows for a message: by its blocks where a person wrote them, else its text."""
@@ -52,7 +54,7 @@ def _section_text(section: Part, names: Names) -> str:
 
 def _list_text(section: Part, names: Names) -> str:
     """One line an item; a nested list is a list of its own with a deeper indent."""
-    indent = "  " * _number(section.get("indent"))
+    indent = "  " * min(_number(section.get("indent")), DEEPEST_INDENT)
     first = 1 + _number(section.get("offset"))
     is_ordered = section.get("style") == "ordered"
     items = enumerate(_parts(section.get("elements")), start=first)
@@ -118,4 +120,4 @@ def _text(element: Part, key: str) -> str:
 
 
 def _number(value: object) -> int:
-    return min(value, 1_000) if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and value > 0 else 0
