@@ -30,9 +30,3 @@ def put(session: Session, person: SlackPerson) -> None:
     """Remember what Slack says of a person now."""
     if not insert_ignore(session, SlackPerson, person.model_dump()):
         session.merge(person)
-
-
-def put_if_known(session: Session, person: SlackPerson) -> None:
-    """As put, for a person whom we have met: a workspace has many who never text."""
-    if get(session, person.team_id, person.user_id) is not None:
-        session.merge(person)

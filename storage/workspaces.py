@@ -16,7 +16,7 @@ def get(session: Session, team_id: str) -> Workspace | None:
     return session.exec(select(Workspace).where(Workspace.team_id == team_id)).one_or_none()
 
 
-def find_active(session: Session) -> list[Workspace]:
+def find_installed(session: Session) -> list[Workspace]:
     """The workspaces whose token works, as far as we know."""
     return list(session.exec(select(Workspace).where(col(Workspace.revoked_at).is_(None))))
 

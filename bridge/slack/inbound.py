@@ -1,0 +1,127 @@
+"""What Slack tells us, recorded: each event parsed, written in one unit, acknowledged after it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from hashlib import sha256
+from typing import assert_never
+
+import structlog
+from sqlmodel import Session
+
+from bridge.clock import Clock
+from bridge.relay import changes, crossings, notices
+from bridge.relay.texts import Reply, ReplyDeletion, ReplyEdit
+from bridge.slack import parse
+from bridge.slack.installation import Installation
+from bridge.slack.parse import (
+    AccessRevoked,
+    Body,
+    ChannelLost,
+    NotUnderstood,
+    ParentDeleted,
+    PersonChanged,
+    Unwanted,
+)
+from bridge.slack.people import People
+from storage.database import Database
+from storage.kept import keep_event
+
+log = structlog.get_logger(__name__)
+
+
+class Inbound:
+    """Events of inbox channels, of people, and of the installation itself."""
+
+    def __init__(
+        self, database: Database, clock: Clock, installation: Installation, people: People
+    ) -> None:
+        self._database, self._clock = database, clock
+        self._installation, self._people = installation, people
+
+    async def receive_event(self, body: Body) -> None:
+        """Record what an event says; returns after the commit, raises where there was none."""
+        try:
+            event = await self._parse(body)
+        except NotUnderstood as fault:
+            await self.keep(json.dumps(body), str(fault), body.get("event_id"))
+            return
+        became = await self._receive(event)
+        if became is not None:
+            log.info("slack.event_received", event_kind=type(event).__name__, became=became)
+
+    async def keep(self, text: str, reason: str, event_id: object = None) -> None:
+        """Keep what is authentic but not understood, encrypted, and tell the administrators."""
+        digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        key = f"slack:{event_id if isinstance(event_id, str) else digest}"[:200]
+        kept = parse.storable(text)
+        await self._database.write(
+            _keep, parse.storable(key), parse.storable(reason), kept, self._clock.now()
+        )
+        log.warning("slack.event_kept", reason=reason)
+
+    async def _parse(self, body: Body) -> parse.Event:
+        workspace = await self._installation.workspace()
+        event = body.get("event")
+        if workspace is None or not isinstance(event, dict):
+            return Unwanted()
+        if event.get("type") == "message" and not await self._is_in_inbox(event):
+            return Unwanted()
+        return parse.parse_event(body, workspace.bot_user_id)
+
+    async def _is_in_inbox(self, event: Body) -> bool:
+        return await self._installation.has_inbox(parse.message_channel_of(event))
+
+    async def _receive(self, event: parse.Event) -> str | None:
+        now = self._clock.now()
+        match event:
+            case Unwanted():
+                return None
+            case Reply():
+                return await self._database.write(crossings.relay_slack_to_sms, event, now)
+            case ReplyEdit():
+                return await self._database.write(changes.change_reply, event, now)
+            case ReplyDeletion():
+                return await self._database.write(changes.cancel_reply, event, now)
+            case ParentDeleted(team_id=team_id, channel_id=channel_id, ts=ts):
+                moved = await self._database.write(changes.move_on, team_id, channel_id, ts, now)
+                return "moved_on" if moved else None
+            case ChannelLost():
+                return await self._receive_channel_lost(event, now)
+            case AccessRevoked(team_id=team_id):
+                await self._installation.revoke(team_id, now)
+                return "revoked"
+            case PersonChanged(team_id=team_id, user=user):
+                await self._people.remember(team_id, user, now)
+                return None
+            case _:
+                assert_never(event)
+
+    async def _receive_channel_lost(self, lost: ChannelLost, now: datetime) -> str | None:
+        if not await self._installation.has_inbox(lost.channel_id):
+            return None
+        await self._database.write(_tell_channel_lost, lost, now)
+        return lost.how
+
+
+def _tell_channel_lost(session: Session, lost: ChannelLost, now: datetime) -> None:
+    notices.tell_administrators(
+        session,
+        # Slack tells one loss in several events; a second loss is told again.
+        f"channel_lost:{lost.channel_id}:{lost.how}:{now:%Y-%m-%dT%H}",
+        "channel_lost",
+        {"channel_id": lost.channel_id, "how": lost.how},
+        now,
+    )
+
+
+def _keep(session: Session, key: str, reason: str, text: str, now: datetime) -> None:
+    if keep_event(session, "slack", key, reason, text, now):
+        notices.tell_administrators(
+            session,
+            f"not_understood:slack:{reason}:{now:%Y-%m-%d}",
+            "not_understood",
+            {"side": "Slack", "reason": reason},
+            now,
+        )

@@ -1,0 +1,147 @@
+"""What a process keeps in memory of its workspace: the installation and the inbox channels."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import structlog
+from slack_bolt.authorization import AuthorizeResult
+from sqlmodel import Session
+
+from bridge.clock import Clock
+from bridge.errors import ProviderProblem, StartRefused
+from bridge.slack.client import AnswerLost, NotReached, SlackClient, SlackProblem
+from storage import inboxes, workspaces
+from storage.database import Database
+from storage.tables import Inbox, Workspace
+
+log = structlog.get_logger(__name__)
+
+
+class Installation:
+    """The workspace of the bot token, and which of its channels are inboxes today.
+
+    Read again after the signals "inboxes" and "workspaces", so that an event of any other channel
+    is dropped before it reaches storage or a log.
+    """
+
+    def __init__(self, database: Database, client: SlackClient, clock: Clock) -> None:
+        self._database, self._client, self._clock = database, client, clock
+        self._workspace: Workspace | None = None
+        self._inboxes: dict[str, Inbox] = {}
+        self._reading = asyncio.Lock()
+        self._stale = True
+        self._forget = [
+            database.on_signal("inboxes", self._become_stale),
+            database.on_signal("workspaces", self._become_stale),
+        ]
+
+    def close(self) -> None:
+        """Stop listening to signals."""
+        for forget in self._forget:
+            forget()
+
+    async def learn(self, token: str, administrator_ids: frozenset[str]) -> None:
+        """Ask Slack whose token this is; where Slack is away, what was learnt before serves.
+
+        Raises StartRefused where Slack does not accept the token.
+        """
+        try:
+            told = await self._client.deliver("auth.test")
+        except (NotReached, AnswerLost) as problem:
+            await self._remember(problem)
+            return
+        except SlackProblem as problem:
+            raise StartRefused(
+                f"Slack does not accept SLACK_BOT_TOKEN ({problem.code}): copy the Bot User OAuth "
+                "Token from your app's OAuth & Permissions page."
+            ) from problem
+        workspace = Workspace(
+            team_id=told["team_id"],
+            name=told.get("team") or "",
+            url=told.get("url") or "",
+            bot_user_id=told["user_id"],
+            bot_id=told.get("bot_id") or "",
+            bot_token=token,
+            administrator_ids=sorted(administrator_ids),
+            revoked_at=None,
+        )
+        await self._database.write(workspaces.put, workspace)
+        self._client.team_id = workspace.team_id
+        await self.refresh()
+
+    async def _remember(self, problem: ProviderProblem) -> None:
+        known = await self._database.read(workspaces.find_installed)
+        if len(known) != 1:
+            raise StartRefused(
+                "Slack could not be reached, and this database has never seen the workspace: "
+                "check SLACK_API_URL and the network, then start again."
+            ) from problem
+        log.warning("slack.start_unreached", error=problem.code)
+        self._client.team_id = known[0].team_id
+        await self.refresh()
+
+    def _become_stale(self) -> None:
+        self._stale = True
+
+    async def refresh(self) -> None:
+        """Read the workspace and its inboxes again."""
+        self._stale = True
+        await self._fresh()
+
+    async def _fresh(self) -> None:
+        if not self._stale:
+            return
+        async with self._reading:
+            await self._read_again()
+
+    async def _read_again(self) -> None:
+        if not self._stale:  # whoever held the lock before read it
+            return
+        self._stale = False  # before reading: a signal meanwhile asks for another
+        try:
+            self._workspace, found = await self._database.read(_read, self._client.team_id)
+        except BaseException:
+            self._stale = True
+            raise
+        self._inboxes = {each.channel_id: each for each in found}
+
+    async def workspace(self) -> Workspace | None:
+        """The workspace; None once it has taken its token back."""
+        await self._fresh()
+        known = self._workspace
+        return known if known is not None and known.revoked_at is None else None
+
+    async def has_inbox(self, channel_id: str) -> bool:
+        """True where the channel is an inbox today."""
+        await self._fresh()
+        return channel_id in self._inboxes
+
+    async def inboxes(self) -> list[Inbox]:
+        """The connected inboxes of this workspace."""
+        await self._fresh()
+        return list(self._inboxes.values())
+
+    async def authorize(self, team_id: str | None) -> AuthorizeResult | None:
+        """Bolt's question whom it serves: answered from memory, without auth.test."""
+        workspace = await self.workspace()
+        if workspace is None or workspace.team_id != team_id:
+            return None
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=workspace.team_id,
+            bot_id=workspace.bot_id,
+            bot_user_id=workspace.bot_user_id,
+            bot_token=workspace.bot_token,
+        )
+
+    async def revoke(self, team_id: str, now: datetime) -> None:
+        """The workspace took its token back."""
+        await self._database.write(workspaces.revoke, team_id, now)
+        log.warning("slack.token_revoked", team_id=team_id)
+
+
+def _read(session: Session, team_id: str) -> tuple[Workspace | None, list[Inbox]]:
+    found = [each for each in inboxes.find_connected(session) if each.team_id == team_id]
+    return workspaces.get(session, team_id), found

@@ -1,0 +1,420 @@
+"""Our words as Slack shows them: cards, texts, notices, answers. Pure.
+
+Every rendering is blocks and a complete fallback text. Words from outside go through
+bridge.slack.markup, so that no text from a phone can mention, link or restyle. A button's value
+holds an id and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bridge.relay.numbers import format_number
+from bridge.relay.reasons import explain, is_own, may_be_retried
+from bridge.relay.texts import OwnNumber
+from bridge.slack.markup import safe_blocks, safe_fallback, safe_name, slack_escape
+
+Block = dict[str, Any]
+
+FIRST_WORDS_LENGTH = 90
+USERNAME_LENGTH = 80
+
+RETRY = "retry_message"
+SEND_AGAIN = "send_again"
+IT_WAS_SENT = "it_was_sent"
+DROP = "drop_message"
+BUTTONS = (RETRY, SEND_AGAIN, IT_WAS_SENT, DROP)
+
+STATE_WORDS = {
+    "received": "received",
+    "queued": "being sent",
+    "accepted": "sent",
+    "failed": "was not sent",
+    "unsure": "may not have been sent",
+    "cancelled": "was cancelled",
+}
+CARRIER_WORDS = {"Delivered": "delivered", "DeliveryFailed": "did not arrive"}
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What Slack is given to show: `text` is the fallback and says all that the blocks say."""
+
+    text: str
+    blocks: list[Block]
+    username: str | None = None
+
+
+@dataclass(frozen=True)
+class Who:
+    """The outside of a conversation: its numbers (E.164) and the names known for them."""
+
+    numbers: Sequence[str]
+    region: str
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CardState:
+    """What a card shows: the conversation, and its last text."""
+
+    who: Who
+    last_body: str = ""
+    last_is_inbound: bool = True
+    last_status: str = "received"
+    last_carrier_status: str | None = None
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ShownText:
+    """A text as its thread shows it. `is_late` where a later one is already there."""
+
+    who: Who
+    body: str
+    origin: str
+    sent_at: datetime
+    author_number: str | None = None
+    author_name: str | None = None
+    attachment_notes: Sequence[Mapping[str, Any]] = ()
+    is_late: bool = False
+
+
+def slack_time(at: datetime, form: str = "{date_short_pretty} at {time}") -> str:
+    """A time as each reader's Slack shows it, in the reader's own zone."""
+    return f"<!date^{int(at.timestamp())}^{form}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def first_words(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    if len(line) <= FIRST_WORDS_LENGTH:
+        return line
+    return line[:FIRST_WORDS_LENGTH].rsplit(" ", 1)[0] + "…"
+
+
+def label_of(who: Who) -> str:
+    """Whom a conversation is with: names where known, else numbers as people write them."""
+    return ", ".join(who.names.get(each) or format_number(each, who.region) for each in who.numbers)
+
+
+def _number_label(number: str, who: Who) -> str:
+    written, name = format_number(number, who.region), who.names.get(number)
+    return f"{name} {written}" if name else written
+
+
+def username_of(text: ShownText) -> str | None:
+    """The name over a text from a phone; None for one that we sent, which the app itself shows."""
+    if text.origin != "phone":
+        return None
+    number = text.author_number or (text.who.numbers[0] if text.who.numbers else None)
+    if number is None:
+        return None
+    return safe_name(_number_label(number, text.who))[:USERNAME_LENGTH] or None
+
+
+# Cards
+
+
+def card(state: CardState) -> Rendered:
+    """A thread's parent: who on the first line, the last text on the second."""
+    who = ", ".join(_number_label(each, state.who) for each in state.who.numbers)
+    title = f"*{slack_escape(safe_name(who))}*"
+    if state.last_at is None:
+        return Rendered(f"Texts with {slack_escape(safe_name(who))}", [_section(title)])
+    words = _state_words(state)
+    line = f"{title}  ·  {words} {slack_time(state.last_at)}"
+    shown = first_words(state.last_body) or "(no words)"
+    fallback = (
+        f"Texts with {slack_escape(safe_name(who))}. Last {words} {slack_time(state.last_at)}: "
+        f"{safe_fallback(shown)}"
+    )
+    return Rendered(fallback, [_section(line), *safe_blocks(shown)])
+
+
+def _state_words(state: CardState) -> str:
+    if state.last_is_inbound:
+        return STATE_WORDS["received"]
+    if state.last_carrier_status in CARRIER_WORDS and state.last_status != "queued":
+        return CARRIER_WORDS[state.last_carrier_status]
+    return STATE_WORDS.get(state.last_status, state.last_status)
+
+
+# Texts
+
+
+def text(shown: ShownText) -> Rendered:
+    """One text in its thread, with what a reader must know beside its words."""
+    remarks = _remarks(shown)
+    blocks = safe_blocks(shown.body) if shown.body or not remarks else []
+    if remarks:
+        blocks = [*blocks, _context("  ·  ".join(remarks))]
+    speaker = username_of(shown)
+    start = f"{slack_escape(speaker)}: " if speaker else ""
+    end = f" ({'; '.join(remarks)})" if remarks else ""
+    return Rendered(f"{start}{safe_fallback(shown.body)}{end}", blocks, speaker)
+
+
+def _remarks(shown: ShownText) -> list[str]:
+    remarks = []
+    if shown.origin == "ringcentral_app":
+        remarks.append("Sent from the RingCentral app")
+    if shown.origin == "command":
+        name = slack_escape(safe_name(shown.author_name or "someone"))
+        remarks.append(f"Sent by {name} with a command")
+    remarks += [_attachment_remark(each) for each in shown.attachment_notes]
+    if shown.is_late:
+        remarks.append(f"Sent {slack_time(shown.sent_at)}, shown late")
+    return remarks
+
+
+def _attachment_remark(note: Mapping[str, Any]) -> str:
+    kind = slack_escape(safe_name(str(note.get("content_type") or "file")))
+    name = note.get("name")
+    named = f" “{slack_escape(safe_name(str(name)))}”" if name else ""
+    return f"With a file{named} ({kind}), to be seen in the RingCentral app"
+
+
+# Notices
+
+
+@dataclass(frozen=True)
+class NoticeFacts:
+    """What a notice is about: its payload, and the message where there is one."""
+
+    kind: str
+    payload: Mapping[str, Any]
+    message_id: int | None = None
+    author_id: str | None = None
+    body: str = ""
+    command: str = "/sms"
+    region: str = "US"
+
+
+def notice(facts: NoticeFacts) -> Rendered:
+    """Words of the bridge, mentioning the author where there is one to act."""
+    sentence, buttons, quotes = _notice_words(facts)
+    mention = f"<@{facts.author_id}> " if facts.author_id else ""
+    blocks = [_section(f"{mention}{sentence}")]
+    quoted = ""
+    if quotes and facts.body:
+        blocks += safe_blocks(f"“{first_words(facts.body)}”")
+        quoted = f" “{safe_fallback(first_words(facts.body))}”"
+    if buttons and facts.message_id is not None:
+        blocks.append(_buttons(buttons, facts.message_id))
+    return Rendered(f"{mention}{sentence}{quoted}", blocks)
+
+
+def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
+    """The sentence, the buttons under it, and whether the message is quoted."""
+    match facts.kind:
+        case "failed":
+            return _failed_words(facts.payload)
+        case "unsure":
+            words = (
+                "This text *may not have been sent*: the connection broke while it left, and "
+                "RingCentral cannot tell. Ask the customer, or look in the RingCentral app, then "
+                "say what is true."
+            )
+            return words, (SEND_AGAIN, IT_WAS_SENT), True
+        case "edited_late":
+            return _late_words("Edited", facts), (), True
+        case "deleted_late":
+            return _late_words("Deleted", facts), (), True
+        case _:
+            return _plain_words(facts), (), False
+
+
+def _failed_words(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...], bool]:
+    reason = str(payload.get("reason") or "")
+    if reason == "stale":
+        words = "This text *was not sent* within an hour. Should it still go?"
+        return words, (RETRY, DROP), True
+    what = "*did not arrive*" if payload.get("was_accepted") else "*was not sent*"
+    return f"This text {what}. {_why(reason)}", (RETRY,) if may_be_retried(reason) else (), True
+
+
+def _late_words(act: str, facts: NoticeFacts) -> str:
+    if facts.payload.get("status") == "unsure":
+        return f"{act} too late: this text may have been sent already, as it was before:"
+    return f"{act} after it was sent. The customer saw:"
+
+
+def _why(reason: str) -> str:
+    why = explain(reason)
+    code = "" if is_own(reason) or reason in why.sentence else f" ({slack_escape(reason)})"
+    return " ".join(each for each in (slack_escape(why.sentence) + code, why.remedy) if each)
+
+
+LOST_CHANNEL_WORDS = {
+    "archived": "was archived",
+    "deleted": "was deleted",
+    "left": "no longer has this app as a member",
+    "renumbered": "has a new id since it was shared or converted",
+}
+
+
+def _written(number: object, region: str) -> str:
+    return format_number(number, region) if isinstance(number, str) else "A number"
+
+
+def _plain_words(facts: NoticeFacts) -> str:
+    payload, command = facts.payload, facts.command
+    said = {key: slack_escape(safe_name(str(value))) for key, value in payload.items()}
+    channel = f"<#{said['channel_id']}>" if "channel_id" in said else "A channel"
+    number = _written(payload.get("phone_number"), facts.region)
+    match facts.kind:
+        case "connected":
+            return (
+                f"{number} is connected to this channel. Texts to it appear here; a reply in a "
+                f"thread is a text to the customer. `{command} help` says more."
+            )
+        case "disconnected":
+            return f"{number} is no longer connected to this channel."
+        case "gap":
+            return said.get("sentence") or "Texts that arrived meanwhile were caught up."
+        case "channel_lost":
+            how = LOST_CHANNEL_WORDS.get(said.get("how", ""), "can no longer be posted to")
+            return (
+                f"{channel} {how}. Its texts wait and nothing is lost: bring it back, or connect "
+                f"its number to another channel with `{command} connect`."
+            )
+        case "not_understood":
+            return (
+                f"Something from {said.get('side', 'a provider')} was not understood "
+                f"({said.get('reason', 'unknown')}). It is kept, encrypted, in the database."
+            )
+        case "card_deleted":
+            return f"A conversation's card was deleted in {channel}. It goes on in a new thread."
+        case "unshown":
+            return (
+                f"Slack refused to show {said.get('subject', 'something')} "
+                f"({said.get('reason', 'unknown')}). It is kept in the database."
+            )
+        case _:
+            return said.get("sentence") or f"Notice: {slack_escape(facts.kind)}."
+
+
+# Answers
+
+
+def answer(kind: str, payload: Mapping[str, Any], permalink: str | None = None) -> Rendered:
+    """A private answer to a command or a click."""
+    if kind == "sent":
+        whom = slack_escape(safe_name(str(payload.get("label") or "the customer")))
+        link = f"<{permalink}|Open the thread>" if permalink else "Its thread is in the inbox."
+        return _plain(f"On its way to {whom}. {link}")
+    return _plain(str(payload.get("sentence") or "Done."))
+
+
+def sentence(words: str, typed: str = "") -> Rendered:
+    """One sentence, and the words that were typed given back to be copied."""
+    if not typed:
+        return _plain(words)
+    blocks = [_section(words), *safe_blocks(typed)]
+    return Rendered(f"{words}\n{safe_fallback(typed)}", blocks)
+
+
+def help_text(command: str) -> str:
+    """How to use the command."""
+    return "\n".join(
+        (
+            f"*{command}* texts people from Slack.",
+            f"• `{command} +1 415 555 0100 Your table is ready` sends a text. Write the number as "
+            "you like; the text follows it.",
+            "• Each conversation is a thread in the inbox's channel: *a reply in the thread is a "
+            "text to the customer*. Slack does not allow commands inside threads.",
+            "• Edit or delete a reply within its first seconds to change or stop it. Afterwards "
+            "the thread says what the customer saw.",
+            f"• `{command} numbers` lists our numbers, `{command} status` tells what waits.",
+            f"• `{command} connect <number>` and `{command} disconnect` pair a number with this "
+            "channel (administrators).",
+        )
+    )
+
+
+def numbers(
+    own: Sequence[OwnNumber], channels: Mapping[str, str], region: str, command: str
+) -> Rendered:
+    """Our numbers: owner, inbox, and why one cannot be used. `channels` is by number."""
+    if not own:
+        return _plain("This RingCentral login has no phone number at all.")
+    lines = [_number_line(each, channels.get(each.phone_number), region) for each in own]
+    if not channels:
+        lines.append(f"None is connected yet: type `{command} connect <number>` in its channel.")
+    return _plain("\n".join(lines))
+
+
+def _number_line(own: OwnNumber, channel_id: str | None, region: str) -> str:
+    owner = slack_escape(safe_name(own.owner_name))
+    where = f"inbox <#{channel_id}>" if channel_id else "not connected"
+    state = slack_escape(own.why_not) if own.why_not else where
+    if own.why_not and channel_id:
+        state = f"{where}; {state}"
+    return f"• *{format_number(own.phone_number, region)}* ({owner}): {state}"
+
+
+def status(counts: Mapping[tuple[str, str], int]) -> str:
+    """What waits, by side and state."""
+    rows = [
+        ("ringcentral", "text", "text(s) to phones"),
+        ("slack", "post", "text(s) to show in Slack"),
+    ]
+    waiting = [
+        f"{counts[side, kind]} {words}" for side, kind, words in rows if counts.get((side, kind))
+    ]
+    return f"Waiting: {', '.join(waiting)}." if waiting else "Nothing waits: all texts are through."
+
+
+# Blocks
+
+
+def _plain(words: str) -> Rendered:
+    return Rendered(words, [_section(each) for each in _pieces(words)])
+
+
+def _pieces(words: str, limit: int = 2_900) -> list[str]:
+    """Cut at line ends into what one section takes (3,000 characters)."""
+    pieces = [""]
+    for line in words.split("\n"):
+        if len(pieces[-1]) + len(line) + 1 > limit and pieces[-1]:
+            pieces.append("")
+        pieces[-1] = f"{pieces[-1]}\n{line}" if pieces[-1] else line
+    return pieces
+
+
+def _section(words: str) -> Block:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": words, "verbatim": True}}
+
+
+def _context(words: str) -> Block:
+    return {
+        "type": "context",
+        "elements": [{"type": "mrkdwn", "text": words[:2_900], "verbatim": True}],
+    }
+
+
+_BUTTON_LABELS = {
+    RETRY: ("Retry", "Try again to send this text"),
+    SEND_AGAIN: ("Send again", "Send this text again"),
+    IT_WAS_SENT: ("It was sent", "Say that this text was sent"),
+    DROP: ("Drop", "Do not send this text"),
+}
+
+
+def _buttons(action_ids: Sequence[str], message_id: int) -> Block:
+    return {"type": "actions", "elements": [_button(each, message_id) for each in action_ids]}
+
+
+def _button(action_id: str, message_id: int) -> Block:
+    label, spoken = _BUTTON_LABELS[action_id]
+    return {
+        "type": "button",
+        "action_id": action_id,
+        "text": {"type": "plain_text", "text": label, "emoji": False},
+        "accessibility_label": spoken,
+        "value": str(message_id),
+    }

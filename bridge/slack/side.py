@@ -1,0 +1,115 @@
+"""The Slack side put together: what the composition root starts, mounts and hands on."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp
+
+from bridge.clock import Clock
+from bridge.errors import ProviderProblem
+from bridge.outbox.gates import Gates
+from bridge.settings import Settings
+from bridge.slack import markup as marks
+from bridge.slack import render
+from bridge.slack.actions import Actions
+from bridge.slack.client import SlackClient
+from bridge.slack.commands import Commands, CommandSettings, NumbersOf
+from bridge.slack.guard import SlackGuard
+from bridge.slack.inbound import Inbound
+from bridge.slack.installation import Installation
+from bridge.slack.listeners import Listeners
+from bridge.slack.people import People
+from bridge.slack.render import Rendered
+from bridge.slack.sender import SlackSender
+from bridge.slack.socket import SocketMode
+from storage.database import Database
+
+
+class SlackSide:
+    """`asgi` answers /slack/*, None without a signing secret; `sender` is the outbox's.
+
+    `phone_text_of(markup, team_id, author_id)` gives what a phone shows, Refused, or TryLater.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        gates: Gates,
+        clock: Clock,
+        numbers_of: NumbersOf,
+    ) -> None:
+        self._settings, self._numbers_of = settings, numbers_of
+        self.client = SlackClient(
+            settings.slack_bot_token.get_secret_value(), settings.slack_api_url, gates
+        )
+        self.installation = Installation(database, self.client, clock)
+        self.people = People(database, self.client, clock, settings.administrator_ids)
+        self.listeners = self._listeners(database, clock)
+        self.sender = SlackSender(
+            self.client,
+            self.people,
+            self._render_numbers,
+            command=settings.command,
+            region=settings.region,
+        )
+        self.phone_text_of = self.people.phone_text_of
+        self.asgi = self._guarded()
+        self._socket = self._socket_mode()
+
+    def _listeners(self, database: Database, clock: Clock) -> Listeners:
+        settings = self._settings
+        told = CommandSettings(settings.command, settings.region, settings.hold_seconds)
+        commands = Commands(
+            database, clock, self.client, self.installation, self.people, self._numbers_of, told
+        )
+        inbound = Inbound(database, clock, self.installation, self.people)
+        actions = Actions(database, clock, self.people)
+        return Listeners(
+            self.client, self.installation, inbound, commands, actions, command=settings.command
+        )
+
+    def _guarded(self) -> ASGIApp | None:
+        secret = self._settings.slack_signing_secret
+        if secret is None:
+            return None
+        return SlackGuard(self.listeners.answer, secret.get_secret_value())
+
+    def _socket_mode(self) -> SocketMode | None:
+        token = self._settings.slack_app_token
+        if token is None:
+            return None
+        return SocketMode(self.listeners, self.client, token.get_secret_value())
+
+    async def start(self, *, receives: bool = True) -> None:
+        """Learn whose token it is, then listen. Raises StartRefused for a token Slack refuses.
+
+        A process that only works off the outbox does not receive.
+        """
+        await self.client.open()
+        token = self._settings.slack_bot_token.get_secret_value()
+        await self.installation.learn(token, self._settings.administrator_ids)
+        if receives and self._socket is not None:
+            await self._socket.start()
+
+    async def stop(self) -> None:
+        """Stop listening, then close the session."""
+        if self._socket is not None:
+            await self._socket.stop()
+        self.installation.close()
+        await self.client.close()
+
+    async def _render_numbers(self) -> Rendered:
+        try:
+            own = await self._numbers_of()
+        except ProviderProblem as problem:
+            return render.sentence(marks.slack_escape(str(problem)))
+        connected = await self.installation.inboxes()
+        channels = {each.phone_number: each.channel_id for each in connected}
+        return render.numbers(own, channels, self._settings.region, self._settings.command)
+
+
+def build_slack(
+    settings: Settings, database: Database, gates: Gates, clock: Clock, numbers_of: NumbersOf
+) -> SlackSide:
+    """The Slack side of one process, not started yet."""
+    return SlackSide(settings, database, gates, clock, numbers_of)
