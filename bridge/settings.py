@@ -86,8 +86,8 @@ REMEDIES = {
     "console",
     "RINGCENTRAL_JWT": "in the RingCentral developer console, signed in as the extension that "
     "owns the number, create a JWT credential and copy it",
-    "BRIDGE_PUBLIC_URL": "use the https:// address at which RingCentral and Slack reach this bridge, "
-    "or leave it out to poll RingCentral instead",
+    "BRIDGE_PUBLIC_URL": "use the https:// address at which RingCentral and Slack reach this "
+    "bridge, or leave it out to poll RingCentral instead",
     "BRIDGE_COMMAND": "use a slash and up to 31 small letters, digits, - or _, such as /sms",
     "BRIDGE_REGION": "use a country's two capital letters, such as US",
     "BRIDGE_HOLD_SECONDS": "use a number from 0 to 30",

@@ -1,0 +1,29 @@
+"""`sms-bridge numbers`: what this RingCentral login may send from, as a table."""
+
+from __future__ import annotations
+
+from bridge.app import open_bridge
+from bridge.settings import Settings
+from storage import inboxes
+
+
+async def list_numbers(settings: Settings) -> str:
+    """One line a number: who owns it, whether it can send, and its inbox."""
+    bridge = await open_bridge(settings, roles=frozenset())
+    try:
+        numbers = await bridge.ringcentral.numbers()
+        connected = await bridge.database.read(inboxes.find_connected)
+    finally:
+        await bridge.stop()
+    channels = {each.phone_number: each.channel_id for each in connected}
+    rows = [("NUMBER", "OWNER", "TEXTS", "INBOX")]
+    for number in numbers:
+        texts = "can send" if number.can_send else number.why_not or "cannot send"
+        rows.append(
+            (number.phone_number, number.owner_name, texts, channels.get(number.phone_number, "-"))
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
