@@ -35,7 +35,8 @@ Phones outside
     await phone.texts(text, to=number or [numbers], attachments=[(name, type, bytes)]) -> Message
         several numbers make a group MMS; STOP and START words opt the pair out and in
     phone.received -> list of ReceivedText(from_number, to_numbers, text, attachments, at)
-    phone.texts_received -> their bodies; await phone.wait_for_text(containing="", timeout_seconds=5)
+    phone.texts_received -> their bodies
+    await phone.wait_for_text(containing="", timeout_seconds=5) -> the first that contains it
     phone.fails_with = "SMS-CAR-411": texts to it are accepted, then fail with the code
     await app_sends(extension, from_number, to, text) -> Message   sent from RingCentral's own app
 
@@ -66,3 +67,58 @@ Over HTTP, from loopback only, JSON in and out:
     POST, GET, DELETE /_sandbox/faults;  POST /_sandbox/clock {forward_seconds}
     `python -m bridge.sandbox.ringcentral --port 0` prints its address on the first line.
 """
+
+from bridge.sandbox.ringcentral.account import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    DISABLED_NUMBER,
+    ELI_NUMBER,
+    FAX_NUMBER,
+    FROZEN_NUMBER,
+    JWT,
+    JWT_ELI,
+    MAIN_NUMBER,
+    NUMBER,
+    PENDING_NUMBER,
+    QUEUE_NUMBER,
+    SITE_NUMBER,
+    TOLL_FREE_NUMBER,
+    Account,
+    App,
+    Extension,
+    PhoneNumber,
+    default_account,
+)
+from bridge.sandbox.ringcentral.clock import SimulatorClock
+from bridge.sandbox.ringcentral.messages import Message
+from bridge.sandbox.ringcentral.phones import Phone, ReceivedText
+from bridge.sandbox.ringcentral.server import RingCentralSimulator
+from bridge.sandbox.ringcentral.settings import Settings
+
+__all__ = [
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "DISABLED_NUMBER",
+    "ELI_NUMBER",
+    "FAX_NUMBER",
+    "FROZEN_NUMBER",
+    "JWT",
+    "JWT_ELI",
+    "MAIN_NUMBER",
+    "NUMBER",
+    "PENDING_NUMBER",
+    "QUEUE_NUMBER",
+    "SITE_NUMBER",
+    "TOLL_FREE_NUMBER",
+    "Account",
+    "App",
+    "Extension",
+    "Message",
+    "Phone",
+    "PhoneNumber",
+    "ReceivedText",
+    "RingCentralSimulator",
+    "Settings",
+    "SimulatorClock",
+    "default_account",
+]

@@ -1,0 +1,1 @@
+"""The endpoints, a file per noun; each is `async (world, call) -> Answer` or raises a Refusal."""

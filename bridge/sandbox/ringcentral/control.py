@@ -1,0 +1,118 @@
+"""Control over HTTP for other processes, from loopback only."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from bridge.sandbox.ringcentral.clock import to_iso
+from bridge.sandbox.ringcentral.phones import Phone, ReceivedText
+
+if TYPE_CHECKING:
+    from bridge.sandbox.ringcentral.server import RingCentralSimulator
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever interface the simulator listens on, its control is for this machine."""
+    if request.path.startswith("/_sandbox/") and not _is_loopback(request.remote):
+        return web.json_response({"error": "from loopback only"}, status=403)
+    return await handler(request)
+
+
+def _is_loopback(address: str | None) -> bool:
+    return address is not None and ipaddress.ip_address(address).is_loopback
+
+
+class Control:
+    """The routes under /_sandbox/."""
+
+    def __init__(self, simulator: RingCentralSimulator) -> None:
+        self._simulator = simulator
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/_sandbox/phones/{number}/texts", self._text_from_phone),
+            web.get("/_sandbox/phones/{number}", self._show_phone),
+            web.get("/_sandbox/phones", self._list_phones),
+            web.post("/_sandbox/app_sends", self._app_sends),
+            web.get("/_sandbox/messages", self._list_messages),
+            web.get("/_sandbox/requests", self._list_requests),
+            web.get("/_sandbox/state", self._show_state),
+            web.post("/_sandbox/clock", self._move_clock),
+            *self._simulator.faults.routes(),
+        ]
+
+    async def _text_from_phone(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        files = [
+            (each["name"], each["type"], base64.b64decode(each["base64"]))
+            for each in body.get("attachments", [])
+        ]
+        phone = self._simulator.phone(request.match_info["number"])
+        try:
+            message = await phone.texts(body.get("text", ""), to=body["to"], attachments=files)
+        except (KeyError, LookupError) as error:
+            return web.json_response({"error": str(error)}, status=409)
+        return web.json_response(self._simulator.show(message), status=201)
+
+    async def _show_phone(self, request: web.Request) -> web.Response:
+        phone = self._simulator.phone(request.match_info["number"])
+        return web.json_response(_show_phone(phone))
+
+    async def _list_phones(self, _request: web.Request) -> web.Response:
+        phones = self._simulator.world.carrier.phones.values()
+        return web.json_response([_show_phone(phone) for phone in phones])
+
+    async def _app_sends(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        try:
+            message = await self._simulator.app_sends(
+                body["extension"], body["from"], body["to"], body["text"]
+            )
+        except KeyError as error:
+            return web.json_response({"error": str(error)}, status=409)
+        return web.json_response(self._simulator.show(message), status=201)
+
+    async def _list_messages(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            self._simulator.messages(request.query.get("extension"), request.query.get("direction"))
+        )
+
+    async def _list_requests(self, _request: web.Request) -> web.Response:
+        requests = [
+            dataclasses.asdict(each) | {"at": to_iso(each.at)} for each in self._simulator.requests
+        ]
+        return web.json_response(requests)
+
+    async def _show_state(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._simulator.state())
+
+    async def _move_clock(self, request: web.Request) -> web.Response:
+        self._simulator.clock.forward(float((await request.json())["forward_seconds"]))
+        return web.json_response({"now": to_iso(self._simulator.clock.now())})
+
+
+def _show_phone(phone: Phone) -> dict[str, Any]:
+    return {"number": phone.number, "received": [_show_text(text) for text in phone.received]}
+
+
+def _show_text(text: ReceivedText) -> dict[str, Any]:
+    return {
+        "from": text.from_number,
+        "to": list(text.to_numbers),
+        "text": text.text,
+        "at": to_iso(text.at),
+        "is_automatic": text.is_automatic,
+        "attachments": [
+            {"name": each.file_name, "type": each.content_type, "size": len(each.content)}
+            for each in text.attachments
+        ],
+    }
