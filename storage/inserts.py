@@ -70,7 +70,8 @@ def _column(returning: Any) -> ColumnElement[Any]:
 
 @lru_cache(maxsize=256)
 def _statement(dialect: str, table: Table) -> Insert:
-    # inline: no fetch of the new key, which ON CONFLICT could not promise
-    if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing().inline()
-    return postgresql.insert(table).on_conflict_do_nothing().inline()
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    # inline: no fetch of the new key, which ON CONFLICT could not promise; preserve_rowcount:
+    # SQLAlchemy keeps the count of an INSERT only on request
+    statement = insert(table).on_conflict_do_nothing().inline()
+    return statement.execution_options(preserve_rowcount=True)
