@@ -35,6 +35,7 @@ class Bridge:
     """One process of the bridge; `web` is served by whoever started it."""
 
     settings: Settings
+    roles: frozenset[str]
     clock: Clock
     database: Database
     liveness: Liveness
@@ -45,7 +46,7 @@ class Bridge:
 
     async def open(self) -> None:
         """Learn whose Slack this is: before anything is answered, lest an event be misjudged."""
-        await self.slack.start()
+        await self.slack.start(receives="web" in self.roles)
 
     async def start(self) -> None:
         """Log in to RingCentral, subscribe, and drain the outbox: once `web` is being served."""
@@ -100,9 +101,7 @@ async def _compose(
     gates = Gates(database, budget_of)
     liveness = await Liveness.hold(database)
     slack = build_slack(settings, database, gates, clock)
-    ringcentral = build_ringcentral(
-        settings, database, gates, clock, phone_text_of=slack.phone_text_of
-    )
+    ringcentral = build_ringcentral(settings, database, gates, clock, slack.phone_text_of)
     slack.use_numbers(ringcentral.numbers)
     worker = None
     if "worker" in roles:
@@ -126,7 +125,7 @@ async def _compose(
         }
 
     web = build_web(slack=slack.asgi, ringcentral_routes=ringcentral.routes, is_ready=is_ready)
-    return Bridge(settings, clock, database, liveness, slack, ringcentral, worker, web)
+    return Bridge(settings, roles, clock, database, liveness, slack, ringcentral, worker, web)
 
 
 async def _answers(database: Database) -> bool:

@@ -11,6 +11,7 @@ async def list_numbers(settings: Settings) -> str:
     """One line a number: who owns it, whether it can send, and its inbox."""
     bridge = await open_bridge(settings, roles=frozenset())
     try:
+        await bridge.ringcentral.open()
         numbers = await bridge.ringcentral.numbers()
         connected = await bridge.database.read(inboxes.find_connected)
     finally:
