@@ -20,8 +20,6 @@ LOST_CHANNEL_EVENTS = {
     "group_archive": "archived",
     "channel_deleted": "deleted",
     "group_deleted": "deleted",
-    "channel_left": "left",
-    "group_left": "left",
     "channel_id_changed": "renumbered",
 }
 REVOCATIONS = ("tokens_revoked", "app_uninstalled")

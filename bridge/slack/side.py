@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.types import ASGIApp
 
 from bridge.clock import Clock
 from bridge.errors import ProviderProblem
 from bridge.outbox.gates import Gates
+from bridge.relay.texts import OwnNumber
 from bridge.settings import Settings
 from bridge.slack import markup as marks
 from bridge.slack import render
@@ -36,9 +39,9 @@ class SlackSide:
         database: Database,
         gates: Gates,
         clock: Clock,
-        numbers_of: NumbersOf,
     ) -> None:
-        self._settings, self._numbers_of = settings, numbers_of
+        self._settings = settings
+        self._numbers_of: NumbersOf = _no_numbers
         self.client = SlackClient(
             settings.slack_bot_token.get_secret_value(), settings.slack_api_url, gates
         )
@@ -60,7 +63,7 @@ class SlackSide:
         settings = self._settings
         told = CommandSettings(settings.command, settings.region, settings.hold_seconds)
         commands = Commands(
-            database, clock, self.client, self.installation, self.people, self._numbers_of, told
+            database, clock, self.client, self.installation, self.people, self._own_numbers, told
         )
         inbound = Inbound(database, clock, self.installation, self.people)
         actions = Actions(database, clock, self.people)
@@ -98,6 +101,13 @@ class SlackSide:
         self.installation.close()
         await self.client.close()
 
+    def use_numbers(self, numbers_of: NumbersOf) -> None:
+        """Ask the other side for our numbers from now on; it is built after this one."""
+        self._numbers_of = numbers_of
+
+    async def _own_numbers(self) -> Sequence[OwnNumber]:
+        return await self._numbers_of()
+
     async def _render_numbers(self) -> Rendered:
         try:
             own = await self._numbers_of()
@@ -108,8 +118,10 @@ class SlackSide:
         return render.numbers(own, channels, self._settings.region, self._settings.command)
 
 
-def build_slack(
-    settings: Settings, database: Database, gates: Gates, clock: Clock, numbers_of: NumbersOf
-) -> SlackSide:
+async def _no_numbers() -> Sequence[OwnNumber]:
+    return ()
+
+
+def build_slack(settings: Settings, database: Database, gates: Gates, clock: Clock) -> SlackSide:
     """The Slack side of one process, not started yet."""
-    return SlackSide(settings, database, gates, clock, numbers_of)
+    return SlackSide(settings, database, gates, clock)
