@@ -35,6 +35,7 @@ EVENT_SCOPES = {
     "channel_unarchive": "channels:read",
     "channel_rename": "channels:read",
     "channel_deleted": "channels:read",
+    "channel_id_changed": "channels:read",
     "group_archive": "groups:read",
     "group_unarchive": "groups:read",
     "group_rename": "groups:read",
