@@ -15,14 +15,9 @@ import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bridge.relay.numbers import (
-    Reason,
-    Refusal,
-    example_number,
-    format_number,
-    parse_recipient,
-    split_command,
-)
+from bridge.relay.number_refusals import Reason, Refusal
+from bridge.relay.numbers import example_number, format_number
+from bridge.relay.recipients import parse_recipient, split_command
 from bridge.slack.markup import phone_text
 
 

@@ -8,16 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from bridge.relay.numbers import (
-    Addressed,
-    PhoneNumber,
-    Reason,
-    Refusal,
-    canonical_number,
-    format_number,
-    parse_recipient,
-    split_command,
-)
+from bridge.relay.number_refusals import Reason, Refusal
+from bridge.relay.numbers import PhoneNumber, canonical_number, format_number
+from bridge.relay.recipients import Addressed, parse_recipient, split_command
 
 ALICE = "+14155550100"
 OURS = "+14155550199"
@@ -200,7 +193,9 @@ def test_a_mark_decides_where_several_ends_fit(text: str, e164: str, body: str) 
     assert read(text) == (e164, body)
 
 
-@pytest.mark.parametrize("text", ["+49 30 12345 67 Gäste", "+49 30 1234567 2 Tische"])
+@pytest.mark.parametrize(
+    "text", ["+49 30 12345 67 Gäste", "+49 30 1234567 2 Tische", "+49 30 12345 12:30 passt"]
+)
 def test_an_unclear_end_is_never_guessed(text: str) -> None:
     """Both readings are somebody's number, so the person is asked for a colon."""
     assert refuse(text).reason is Reason.UNCLEAR_END
