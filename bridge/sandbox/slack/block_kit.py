@@ -78,8 +78,8 @@ ELEMENT_KEYS: dict[str, set[str]] = {
     "email_text_input": TEXT_KEYS,
     "url_text_input": TEXT_KEYS,
     "number_input": TEXT_KEYS | {"is_decimal_allowed", "min_value", "max_value"},
-    "file_input": {"filetypes", "max_files"},
-    "rich_text_input": TEXT_KEYS,
+    "file_input": {"filetypes", "max_files", "focus_on_load"},
+    "rich_text_input": TEXT_KEYS | {"min_lines", "max_lines"},
 }
 
 REQUIRED: dict[str, tuple[str, ...]] = {

@@ -156,7 +156,9 @@ class Interactivity:
 
     async def global_shortcut(self, person: Person, callback_id: str) -> InteractionResult:
         self._refuse_unknown_shortcut(callback_id)
-        payload = self._head("shortcut", person) | {
+        payload = self._head("shortcut", person)
+        del payload["api_app_id"], payload["user"]["username"]
+        payload |= {
             "callback_id": callback_id,
             "action_ts": self._world.clock.next_ts(),
             "trigger_id": self._world.triggers.issue(person.user_id),
@@ -168,7 +170,9 @@ class Interactivity:
     ) -> InteractionResult:
         self._refuse_unknown_shortcut(callback_id)
         response_url = self._response_urls.issue(person.user_id, channel, message)
-        payload = self._head("message_action", person) | {
+        payload = self._head("message_action", person)
+        del payload["api_app_id"], payload["user"]["username"]
+        payload |= {
             "callback_id": callback_id,
             "action_ts": self._world.clock.next_ts(),
             "trigger_id": self._world.triggers.issue(person.user_id),

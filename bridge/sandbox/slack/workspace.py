@@ -169,6 +169,7 @@ class Workspace:
             "channel_type": channel.kind,
         }
         if message.broadcast and message.thread_ts:
+            event.pop("parent_user_id", None)
             event["root"] = channel.by_ts[message.thread_ts].as_json()
         team_id = message.team_id
         if team_id != TEAM_ID and message.user_id:

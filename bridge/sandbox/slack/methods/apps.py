@@ -21,7 +21,7 @@ def auth_test(call: Call) -> Json:
     }
 
 
-@method("api.test", tier=4, optional="error foo", token="none")
+@method("api.test", tier=4, optional="error", token="none")
 def api_test(call: Call) -> Json:
     if call.get("error"):
         raise ApiError(str(call.get("error")), args=call.args)
