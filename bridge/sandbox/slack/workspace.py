@@ -338,9 +338,10 @@ class Workspace:
             "type": kind,
             "channel": channel.channel_id,
             "user": user_id,
-            "is_moved": 0,
             "event_ts": self.clock.next_ts(),
         }
+        if is_archived:
+            event["is_moved"] = 0
         self.announce(kind, event, channel, TEAM_ID)
 
     def rename(self, channel: Channel, user_id: str, name: str) -> None:
