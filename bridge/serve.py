@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import structlog
 import uvicorn
@@ -37,7 +37,7 @@ async def serve(settings: Settings, roles: frozenset[str]) -> None:
     bridge = await open_bridge(settings, roles=roles)
     try:
         await bridge.open()
-        async with _listening(bridge, settings, "web" in roles):
+        async with listening(bridge, settings, "web" in roles):
             await bridge.start()
             log.info("bridge.started", roles=sorted(roles), database=bridge.database.dialect)
             await stopping.wait()
@@ -48,7 +48,8 @@ async def serve(settings: Settings, roles: frozenset[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _listening(bridge: Bridge, settings: Settings, is_web: bool):  # type: ignore[no-untyped-def]  # asynccontextmanager infers it
+async def listening(bridge: Bridge, settings: Settings, is_web: bool) -> AsyncIterator[None]:
+    """Serve the bridge's HTTP routes while the context lasts."""
     if not is_web:
         yield
         return
@@ -67,16 +68,14 @@ async def _listening(bridge: Bridge, settings: Settings, is_web: bool):  # type:
     )
     serving = asyncio.create_task(server.serve(), name="http server")
     try:
-        await _until_listening(server, serving, settings)
+        await _untillistening(server, serving, settings)
         yield
     finally:
         server.should_exit = True
         await serving
 
 
-async def _until_listening(
-    server: _Server, serving: asyncio.Task[None], settings: Settings
-) -> None:
+async def _untillistening(server: _Server, serving: asyncio.Task[None], settings: Settings) -> None:
     until = clock.monotonic() + START_SECONDS
     while not server.started:
         if serving.done() or clock.monotonic() > until:

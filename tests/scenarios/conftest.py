@@ -1,0 +1,32 @@
+"""A world for each scenario, silent at its end but for what was expected."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.world import Texter, World, running_world
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh SQLite database with the schema."""
+    path = tmp_path / "bridge.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+async def world(sqlite_url: str) -> AsyncIterator[World]:
+    """The bridge with one inbox in #front-desk, and no hold."""
+    async with running_world(sqlite_url) as made:
+        await made.connect()
+        yield made
+        await made.expect_silence()
+
+
+@pytest.fixture
+def alice(world: World) -> Texter:
+    """A customer."""
+    return world.texter("+14155550100")

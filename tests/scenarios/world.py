@@ -1,0 +1,309 @@
+"""The world a scenario happens in: the bridge between a simulated Slack and simulated phones.
+
+    await alice.texts("Is my order ready?")
+    thread = await world.expect_thread("Is my order ready?")
+    await thread.reply("Yes, until 6 pm", by="Bea")
+    await alice.expect_sms("Yes, until 6 pm")
+
+Whatever reached a phone or a person without having been expected fails the test at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from bridge.app import Bridge, open_bridge
+from bridge.clock import Clock
+from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
+from bridge.sandbox.ringcentral.phones import Phone, ReceivedText
+from bridge.sandbox.slack import SlackSimulator
+from bridge.sandbox.slack.commands import CommandResult
+from bridge.sandbox.slack.messages import Message
+from bridge.sandbox.supervisor import bridge_environment, free_port
+from bridge.serve import listening
+from bridge.settings import Settings
+
+CHANNEL = "front-desk"
+WAIT_SECONDS = 10.0
+T = TypeVar("T")
+
+
+class Texter:
+    """Somebody with a phone outside the company."""
+
+    def __init__(self, world: World, phone: Phone) -> None:
+        self._world, self._phone = world, phone
+        self._expected: list[ReceivedText] = []
+
+    @property
+    def number(self) -> str:
+        return self._phone.number
+
+    async def texts(self, text: str, to: str = NUMBER) -> None:
+        """Send a text to one of our numbers."""
+        await self._phone.texts(text, to=to)
+
+    async def expect_sms(self, containing: str) -> ReceivedText:
+        """The next text that has not been expected yet and contains this."""
+
+        def arrived() -> ReceivedText | None:
+            return next((each for each in self.unexpected() if containing in each.text), None)
+
+        text = await self._world.eventually(arrived, f"a text with {containing!r}")
+        self._expected.append(text)
+        return text
+
+    def unexpected(self) -> list[ReceivedText]:
+        """What reached the phone and nobody expected; the carrier's own words are left out."""
+        return [
+            each
+            for each in self._phone.received
+            if not each.is_automatic and all(each is not known for known in self._expected)
+        ]
+
+
+class Thread:
+    """A conversation's thread in its inbox's channel."""
+
+    def __init__(self, world: World, card: Message, channel: str) -> None:
+        self._world, self.card, self.channel = world, card, channel
+
+    async def reply(self, text: str, *, by: str = "Bea", broadcast: bool = False) -> Message:
+        """Somebody writes in the thread."""
+        return await self._world.slack.say(
+            by, self.channel, text, thread_ts=self.card.ts, broadcast=broadcast
+        )
+
+    async def edit(self, message: Message, text: str, *, by: str = "Bea") -> None:
+        """Somebody edits what they wrote."""
+        await self._world.slack.edit(by, self.channel, message.ts, text)
+
+    async def delete(self, message: Message, *, by: str = "Bea") -> None:
+        """Somebody deletes what they wrote."""
+        await self._world.slack.delete(by, self.channel, message.ts)
+
+    async def click(self, message: Message, action_id: str, *, by: str = "Bea") -> None:
+        """Somebody presses a button under a message."""
+        await self._world.slack.click(by, self.channel, message.ts, action_id)
+
+    async def expect_post(self, containing: str) -> Message:
+        """The bridge posts this in the thread."""
+
+        def posted() -> Message | None:
+            return next(
+                (
+                    each
+                    for each in self._world.unexpected_posts()
+                    if each.thread_ts == self.card.ts and containing in each.shown
+                ),
+                None,
+            )
+
+        message = await self._world.eventually(posted, f"a post with {containing!r}")
+        self._world.expected_posts.add((message.channel_id, message.ts))
+        return message
+
+    async def expect_mark(self, message: Message) -> None:
+        """The carrier's acceptance shows on a message."""
+        await self._world.eventually(
+            lambda: "white_check_mark" in message.reactions, "the mark of acceptance"
+        )
+
+    async def expect_card(self, containing: str) -> None:
+        """The card comes to show this."""
+        await self._world.eventually(
+            lambda: containing in self.card.shown, f"a card with {containing!r}"
+        )
+
+
+class World:
+    """Slack, RingCentral, phones, time, and the bridge between them."""
+
+    def __init__(
+        self, slack: SlackSimulator, ringcentral: RingCentralSimulator, bridge: Bridge, clock: Clock
+    ) -> None:
+        self.slack, self.ringcentral, self.bridge, self.clock = slack, ringcentral, bridge, clock
+        self.expected_posts: set[tuple[str, str]] = set()
+        self._texters: dict[str, Texter] = {}
+        self._private_seen: dict[str, int] = {}
+
+    def texter(self, number: str) -> Texter:
+        """Whoever has the phone with this number."""
+        if number not in self._texters:
+            self._texters[number] = Texter(self, self.ringcentral.phone(number))
+        return self._texters[number]
+
+    async def command(self, user: str, text: str, channel: str = CHANNEL) -> CommandResult:
+        """Somebody types `/sms ...`."""
+        return await self.slack.command(user, channel, "/sms", text)
+
+    async def connect(self, number: str = NUMBER, channel: str = CHANNEL) -> None:
+        """An administrator connects a number to a channel; the bridge says so there."""
+        await self.command("Ada", f"connect {number}", channel)
+        await self.expect_post("connected", channel=channel)
+        self._private_seen["Ada"] = len(self.slack.private_answers("Ada"))
+
+    async def expect_thread(self, containing: str, channel: str = CHANNEL) -> Thread:
+        """A thread in the channel in which the bridge posted this."""
+
+        def opened() -> Message | None:
+            return next(
+                (
+                    each
+                    for each in self.unexpected_posts()
+                    if each.thread_ts is not None and containing in each.shown
+                ),
+                None,
+            )
+
+        post = await self.eventually(opened, f"a thread with {containing!r}")
+        assert post.thread_ts is not None, "just asked"
+        card = self.slack.channel(channel).message(post.thread_ts)
+        self.expected_posts |= {(post.channel_id, post.ts), (card.channel_id, card.ts)}
+        return Thread(self, card, channel)
+
+    async def expect_post(self, containing: str, channel: str = CHANNEL) -> Message:
+        """The bridge posts this in a channel, outside threads."""
+        channel_id = self.slack.channel(channel).channel_id
+        return await self._expect_post_in(channel_id, containing)
+
+    async def expect_direct_message(self, user: str, containing: str) -> Message:
+        """The bridge writes this to a person."""
+        channel_id = self.slack.direct_message(user).channel_id
+        return await self._expect_post_in(channel_id, containing)
+
+    async def _expect_post_in(self, channel_id: str, containing: str) -> Message:
+        def posted() -> Message | None:
+            return next(
+                (
+                    each
+                    for each in self.unexpected_posts()
+                    if each.channel_id == channel_id
+                    and each.thread_ts is None
+                    and containing in each.shown
+                ),
+                None,
+            )
+
+        message = await self.eventually(posted, f"a post with {containing!r}")
+        self.expected_posts.add((message.channel_id, message.ts))
+        return message
+
+    async def expect_private(self, user: str, containing: str) -> str:
+        """Only this person is shown this; answers are expected in their order."""
+
+        def answered() -> str | None:
+            answers = self.slack.private_answers(user)[self._private_seen.get(user, 0) :]
+            return next((each.text for each in answers if containing in each.text), None)
+
+        answer = await self.eventually(answered, f"a private answer with {containing!r}")
+        self._private_seen[user] = len(self.slack.private_answers(user))
+        return answer
+
+    def posts(self) -> list[Message]:
+        """Everything the bridge has posted, wherever."""
+        return [
+            message
+            for channel in self.slack.workspace.channels.values()
+            for message in channel.messages
+            if message.bot_id == self.slack.bot_id
+        ]
+
+    def unexpected_posts(self) -> list[Message]:
+        """What the bridge posted and nobody expected."""
+        return [
+            each for each in self.posts() if (each.channel_id, each.ts) not in self.expected_posts
+        ]
+
+    async def eventually(self, look: Callable[[], T | None], what: str) -> T:
+        """The first true value of `look`, within a bound."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while True:
+                    if found := look():
+                        return found
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise AssertionError(f"never came: {what}; there is {self._told()}") from None
+
+    async def expect_silence(self) -> None:
+        """Everything is delivered, and nobody was sent anything that was not expected."""
+        await self._until_settled()
+        texts = {
+            number: [each.text for each in texter.unexpected()]
+            for number, texter in self._texters.items()
+            if texter.unexpected()
+        }
+        strangers = set(self.ringcentral.phone_numbers) - set(self._texters)
+        posts = [each.shown for each in self.unexpected_posts()]
+        assert not texts, f"texts nobody expected: {texts}"
+        assert not [n for n in strangers if self.ringcentral.phone(n).received]
+        assert not posts, f"posts nobody expected: {posts}"
+        pinged = [each.shown for each in self.posts() if each.pings and not each.thread_ts]
+        assert not pinged, f"posts that ping somebody: {pinged}"
+
+    async def _until_settled(self) -> None:
+        await self.ringcentral.settled(timeout_seconds=WAIT_SECONDS)
+        await self.slack.settled(timeout_seconds=WAIT_SECONDS)
+        await asyncio.sleep(0.15)
+
+    def _told(self) -> dict[str, object]:
+        return {
+            "posts": [each.shown for each in self.unexpected_posts()],
+            "texts": {n: [each.text for each in t.unexpected()] for n, t in self._texters.items()},
+        }
+
+
+@asynccontextmanager
+async def running_world(
+    database_url: str,
+    *,
+    socket_mode: bool = False,
+    webhook: bool = True,
+    hold_seconds: float = 0.0,
+    slack: SlackSimulator | None = None,
+    ringcentral: RingCentralSimulator | None = None,
+    **settings: str,
+) -> AsyncIterator[World]:
+    """A bridge in this process against simulators of its own, no number connected yet."""
+    slack = slack or SlackSimulator(retry_delays_seconds=(0.05, 0.2, 0.5))
+    ringcentral = ringcentral or RingCentralSimulator()
+    async with slack, ringcentral:
+        port = free_port()
+        slack.install(
+            request_url=None if socket_mode else f"http://127.0.0.1:{port}/slack/events",
+            mode="socket" if socket_mode else "http",
+        )
+        environment = bridge_environment(
+            slack,
+            ringcentral,
+            database_url=database_url,
+            port=port,
+            socket_mode=socket_mode,
+            BRIDGE_HOLD_SECONDS=str(hold_seconds),
+            BRIDGE_LOOK_SECONDS="0.2,0.4,1",
+            BRIDGE_SEND_SECONDS="2",
+            BRIDGE_SYNC_SECONDS="0.5" if not webhook else "30",
+            **settings,
+        )
+        if not webhook:
+            del environment["BRIDGE_PUBLIC_URL"]
+        clock = Clock()
+        bridge = await open_bridge(Settings(_env_file=None, **environment), clock=clock)
+        try:
+            async with running(bridge):
+                yield World(slack, ringcentral, bridge, clock)
+        finally:
+            await bridge.stop()
+
+
+@asynccontextmanager
+async def running(bridge: Bridge) -> AsyncIterator[None]:
+    """The bridge listening and started."""
+    await bridge.open()
+    async with listening(bridge, bridge.settings, is_web=True):
+        await bridge.start()
+        yield
