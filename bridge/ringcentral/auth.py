@@ -17,7 +17,15 @@ import structlog
 
 from bridge.clock import machine_now, monotonic, sleep
 from bridge.outbox.gates import PAGE
-from bridge.ringcentral.client import Door, LoginRefused, NotSent, Problem, Refusal, Token
+from bridge.ringcentral.client import (
+    OWN_EXTENSION_PATH,
+    Door,
+    LoginRefused,
+    NotSent,
+    Problem,
+    Refusal,
+    Token,
+)
 from bridge.ringcentral.parse import Store
 from storage import leases, logins
 from storage.database import Database
@@ -26,7 +34,6 @@ from storage.tables import Login
 log = structlog.get_logger(__name__)
 
 TOKEN_PATH = "/restapi/oauth/token"
-OWN_EXTENSION_PATH = "/restapi/v1.0/account/~/extension/~"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 LEASE_SECONDS = 60.0

@@ -14,20 +14,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from bridge import arrivals
 from bridge.clock import Clock, machine_now, monotonic, wait_at_most
 from bridge.outbox.gates import BULK
 from bridge.relay.crossings import release_gap
+from bridge.relay.notices import tell_administrators
 from bridge.ringcentral.client import Problem, Refusal, RingCentralClient
-from bridge.ringcentral.inbound import keep_notification
-from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time
+from bridge.ringcentral.inbound import DATABASE_AWAY, keep_notification
+from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time, storable
 from bridge.ringcentral.render import render_time
 from bridge.ringcentral.stores import read_store
 from storage import cursors, inboxes, leases
-from storage.database import CommitUnknown, Database, DatabaseBusy, DatabaseClosed
+from storage.database import Database
 from storage.tables import Cursor
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,6 @@ LEASE_SECONDS = 180.0
 EVENT_SPACING_SECONDS = 2.0  # between two syncs of one store: Light allows 50 requests a minute
 LONGEST_RETRY_SECONDS = 64.0
 
-DATABASE_ERRORS = (DatabaseBusy, DatabaseClosed, CommitUnknown, SQLAlchemyError)
 Record = Mapping[str, Any]
 
 
@@ -121,6 +120,8 @@ class CatchUp:
             log.warning(
                 "ringcentral.sync_failed", store=store, code=problem.code, again_after=retry_seconds
             )
+            if isinstance(problem, Refusal) and problem.status in (403, 404):
+                await self._database.write(_tell_unreadable, store, problem.code, self._clock.now())
         else:
             self._failures.pop(store, None)
 
@@ -159,7 +160,7 @@ class CatchUp:
             else:
                 await self._commit(cursor, answer["records"], _sync_info(answer))
                 return
-        since_at = cursor.since_at - CONNECT_OVERLAP
+        since_at = cursor.since_at + await client.server_clock() - CONNECT_OVERLAP
         if cursor.synced_at is not None:
             since_at = max(since_at, cursor.synced_at - LOST_OVERLAP)
         records, info = await self._read_since(client, cursor, since_at)
@@ -214,7 +215,7 @@ class CatchUp:
         now = self._clock.now()
         try:
             await self._database.write(stage, store, records, self._region, place, now)
-        except DATABASE_ERRORS:
+        except DATABASE_AWAY:
             raise
         except Exception:  # one record must not hold up the others: find it, and keep it
             log.exception("ringcentral.page_failed", store=store)
@@ -227,7 +228,7 @@ class CatchUp:
         for record in records:
             try:
                 await self._database.write(stage, store, [record], self._region, None, now)
-            except DATABASE_ERRORS:
+            except DATABASE_AWAY:
                 raise
             except Exception as error:  # noqa: BLE001 -- as above, and it is kept whole and told
                 reason = f"failed with {type(error).__name__}"
@@ -261,8 +262,20 @@ def stage(
 
 def keep_record(session: Session, store: str, record: Record, reason: str, now: datetime) -> None:
     """Keep a record that was not understood, once in each of its versions."""
-    key = f"{store}/{record.get('id')}/{record.get('lastModifiedTime')}"
+    key = storable(f"{store}/{record.get('id')}/{record.get('lastModifiedTime')}")
     keep_notification(session, key, reason, json.dumps(record), now)
+
+
+def _tell_unreadable(session: Session, store: str, code: str, now: datetime) -> None:
+    numbers = ", ".join(
+        inbox.phone_number for inbox in inboxes.find_connected(session) if inbox.store == store
+    )
+    sentence = (
+        f"RingCentral no longer lets this login read the texts of {numbers} ({code}): make its "
+        "user a super admin, or a manager of the call queue with full access to its messages."
+    )
+    key = f"unreadable:{store}:{now.date()}"
+    tell_administrators(session, key, "admin", {"sentence": sentence}, now)
 
 
 def _begin(

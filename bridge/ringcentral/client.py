@@ -26,11 +26,13 @@ import structlog
 
 from bridge.clock import machine_now, monotonic, sleep
 from bridge.errors import ProviderProblem
-from bridge.outbox.gates import AUTOMATIC, Gates
+from bridge.outbox.gates import AUTOMATIC, REPLY, Gates
 from bridge.ringcentral.parse import Store
 from storage.database import DatabaseBusy
 
 log = structlog.get_logger(__name__)
+
+OWN_EXTENSION_PATH = "/restapi/v1.0/account/~/extension/~"
 
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 20.0  # between two bytes
@@ -350,6 +352,12 @@ class RingCentralClient:
             if not permit:
                 raise
         return await self._call(fresh, method, path, priority, permit, params, json)
+
+    async def server_clock(self) -> timedelta:
+        """RingCentral's clock minus ours, asked for where no answer told it yet."""
+        if self.server_time_offset is None:
+            await self.request("GET", OWN_EXTENSION_PATH, priority=REPLY)
+        return self.server_time_offset or timedelta()
 
     async def identity(self) -> Store:
         """Whose login it is; raises a Problem."""

@@ -7,6 +7,7 @@ good after minutes of refusals. So what is authentic and not understood is kept 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -16,7 +17,8 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -31,6 +33,7 @@ from bridge.ringcentral.parse import (
     Store,
     StoreChanged,
     parse_notification,
+    storable,
 )
 from storage import cursors, inboxes, subscriptions
 from storage.database import CommitUnknown, Database, DatabaseBusy, DatabaseClosed
@@ -40,6 +43,16 @@ log = structlog.get_logger(__name__)
 
 LARGEST_BODY_BYTES = 256 * 1024
 TOKENS_READ_EVERY_SECONDS = 1.0
+# What passes when the database is well again; other errors come from the record itself.
+DATABASE_AWAY = (
+    DatabaseBusy,
+    DatabaseClosed,
+    CommitUnknown,
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    PoolTimeout,
+)
 _HANDSHAKE_TOKEN = re.compile(r"[\x21-\x7e]{1,256}")
 
 
@@ -53,6 +66,7 @@ class Webhook:
         self._region = region
         self._tokens: Sequence[bytes] = ()
         self._read_tokens_at: float | None = None
+        self._reading = asyncio.Lock()
         self._own_numbers: Collection[str] = frozenset()
 
     async def receive_webhook(self, request: Request) -> Response:
@@ -63,7 +77,7 @@ class Webhook:
             return _echo(handshake)
         try:
             return await self._receive(request, handshake, token)
-        except (DatabaseBusy, DatabaseClosed, CommitUnknown, SQLAlchemyError) as error:
+        except DATABASE_AWAY as error:
             log.error("ringcentral.notification_not_committed", error=type(error).__name__)
             return _answer(503)
         except ClientDisconnect:
@@ -98,20 +112,18 @@ class Webhook:
         offered = token.encode("latin-1", "replace")
         if _is_one_of(offered, self._tokens):
             return True
-        if not await self._read_tokens():
-            return False
+        async with self._reading:  # those that come while it is read wait for what it says
+            await self._read_tokens()
         return _is_one_of(offered, self._tokens)
 
-    async def _read_tokens(self) -> bool:
-        """At most once a second, so that a stranger's tries cost nothing; False where it is not."""
-        now = monotonic()
+    async def _read_tokens(self) -> None:
+        """At most once a second, so that a stranger's tries cost nothing."""
         last = self._read_tokens_at
-        if last is not None and now - last < TOKENS_READ_EVERY_SECONDS:
-            return False
-        self._read_tokens_at = now
+        if last is not None and monotonic() - last < TOKENS_READ_EVERY_SECONDS:
+            return
         found = await self._database.read(subscriptions.find_verification_tokens)
         self._tokens = [each.encode() for each in found]
-        return True
+        self._read_tokens_at = monotonic()
 
     async def _commit(self, body: bytes) -> str:
         try:
@@ -127,7 +139,7 @@ class Webhook:
             return await self._database.write(
                 receive_notification, notification, self._clock.now(), machine_now()
             )
-        except (DatabaseBusy, DatabaseClosed, CommitUnknown, SQLAlchemyError):
+        except DATABASE_AWAY:
             raise
         except Exception as error:  # a fault of ours must not suspend the webhook; it is kept
             log.exception("ringcentral.notification_failed")
@@ -185,7 +197,7 @@ def _event_key(body: bytes) -> str:
     except (ValueError, RecursionError):
         envelope = None
     event_id = envelope.get("uuid") if isinstance(envelope, dict) else None
-    return f"ringcentral:{event_id or hashlib.sha256(body).hexdigest()}"
+    return storable(f"ringcentral:{event_id or hashlib.sha256(body).hexdigest()}")
 
 
 def _is_one_of(offered: bytes, tokens: Sequence[bytes]) -> bool:

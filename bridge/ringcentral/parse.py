@@ -99,7 +99,7 @@ def _owning_store(record: Mapping[str, Any], store: Store) -> Store:
     """A call queue's text names the queue as its owner, in whoever's store it was seen."""
     owner = record.get("owner")
     if isinstance(owner, Mapping) and owner.get("extensionId"):
-        return Store(store.account_id, str(owner["extensionId"]))
+        return Store(store.account_id, storable(str(owner["extensionId"])))
     return store
 
 
@@ -181,7 +181,7 @@ def parse_party(party: object, region: str = "US") -> str:
     if not isinstance(party, Mapping):
         return UNKNOWN_NUMBER
     written = party.get("phoneNumber") or party.get("extensionNumber")
-    return parse_number(str(written), region) if written else UNKNOWN_NUMBER
+    return parse_number(storable(str(written)), region) if written else UNKNOWN_NUMBER
 
 
 def parse_number(written: str, region: str = "US") -> str:
@@ -215,15 +215,15 @@ def _e164(written: str, region: str | None) -> str | None:
 def _id(fields: Mapping[str, Any]) -> str:
     if not fields.get("id"):
         raise NotUnderstood("a record without an id")
-    return str(fields["id"])
+    return storable(str(fields["id"]))
 
 
 def _conversation_id(fields: Mapping[str, Any]) -> str | None:
     """The string form; the number beside it passed through JSON readers that round above 2^53."""
     conversation = fields.get("conversation")
     if isinstance(conversation, Mapping) and conversation.get("id"):
-        return str(conversation["id"])
-    return str(fields["conversationId"]) if fields.get("conversationId") else None
+        return storable(str(conversation["id"]))
+    return storable(str(fields["conversationId"])) if fields.get("conversationId") else None
 
 
 def _error_code(fields: Mapping[str, Any]) -> str | None:
@@ -233,7 +233,7 @@ def _error_code(fields: Mapping[str, Any]) -> str | None:
     for holder in (fields, *recipients):
         code = holder.get("deliveryErrorCode") or holder.get("errorCode")
         if code:
-            return str(code)
+            return storable(str(code))
     return None
 
 
@@ -264,9 +264,9 @@ def parse_time(written: object) -> datetime:
     """An ISO 8601 time with its zone ("Z", and "+0000" in old records), as aware UTC."""
     try:
         time = datetime.fromisoformat(_text(written))
-    except ValueError:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise NotUnderstood("a record without a readable time") from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:
@@ -275,8 +275,13 @@ def _mapping(value: object, what: str) -> Mapping[str, Any]:
     return value
 
 
+def storable(text: str) -> str:
+    """Without what no database takes: PostgreSQL knows no NUL, and none knows half a character."""
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""
 
 
 def record_time(record: Mapping[str, Any]) -> datetime | None:

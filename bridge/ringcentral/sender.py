@@ -10,7 +10,6 @@ from typing import Any
 from sqlmodel import Session
 
 from bridge.clock import machine_now
-from bridge.outbox.gates import REPLY
 from bridge.outbox.outcome import (
     Absent,
     Accepted,
@@ -26,7 +25,6 @@ from bridge.outbox.outcome import (
 )
 from bridge.relay.segments import normalised
 from bridge.relay.texts import CarrierRecord
-from bridge.ringcentral.auth import OWN_EXTENSION_PATH
 from bridge.ringcentral.client import NotSent, Problem, Refusal, RingCentralClient
 from bridge.ringcentral.outcomes import later_of, outcome_of
 from bridge.ringcentral.parse import NotUnderstood, parse_record
@@ -166,7 +164,7 @@ class RingCentralSender:
     ) -> list[CarrierRecord]:
         client, text = self._client_of(content.login_id), content.text
         assert delivery.started_at is not None, "only a started attempt is looked for"
-        offset = await _server_time_offset(client)
+        offset = await client.server_clock()
         earliest_at = delivery.started_at + offset - LOOK_BEFORE
         params = {
             "messageType": "SMS",
@@ -189,13 +187,6 @@ def _all_records(answer: Mapping[str, Any]) -> list[Any]:
     if not isinstance(records, list) or len(records) >= LOOK_PAGE:
         raise NotUnderstood("a list of records that a look cannot read whole")
     return records
-
-
-async def _server_time_offset(client: RingCentralClient) -> timedelta:
-    """RingCentral's clock minus ours; any answer tells it."""
-    if client.server_time_offset is None:
-        await client.request("GET", OWN_EXTENSION_PATH, priority=REPLY)
-    return client.server_time_offset or timedelta()
 
 
 def accepted(record: Mapping[str, Any], store: str) -> Accepted | Unsure:

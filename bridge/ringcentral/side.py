@@ -56,6 +56,7 @@ class RingCentralSide:
         self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: list[Callable[[], None]] = []
         self._inboxes_changed = asyncio.Event()
+        self._watch_now = asyncio.Event()
         self.webhook = Webhook(database, clock, settings.region)
         self.sender = RingCentralSender(database, self.client_of, phone_text_of)
         self.catch_up = CatchUp(
@@ -135,6 +136,7 @@ class RingCentralSide:
 
     def _note_inboxes(self) -> None:
         self._inboxes_changed.set()
+        self._watch_now.set()
         self.catch_up.wake_for_inboxes()
 
     def _run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -190,11 +192,9 @@ class RingCentralSide:
             self._settings.public_url,
             self._holder,
         )
-        changed = asyncio.Event()
-        self._hear("inboxes", changed.set)
         failures = 0
         while True:
-            changed.clear()
+            self._watch_now.clear()
             try:
                 await watch.ensure()
                 failures, wait_seconds = 0, WATCH_SECONDS
@@ -202,7 +202,7 @@ class RingCentralSide:
                 wait_seconds = (*WATCH_AGAIN_SECONDS, WATCH_SECONDS)[min(failures, 5)]
                 failures += 1
                 log.warning("ringcentral.subscription_failed", code=problem.code)
-            await wait_at_most(changed, wait_seconds)
+            await wait_at_most(self._watch_now, wait_seconds)
 
 
 def build_ringcentral(
