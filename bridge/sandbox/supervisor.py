@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 from cryptography.fernet import Fernet
@@ -30,6 +31,20 @@ STOP_SECONDS = 30.0
 LOOPBACK = "127.0.0.1"
 
 
+class SlackAddress(Protocol):
+    """Where a simulated Slack listens, be it in this process or another."""
+
+    @property
+    def api_url(self) -> str: ...
+
+
+class RingCentralAddress(Protocol):
+    """Where a simulated RingCentral listens."""
+
+    @property
+    def url(self) -> str: ...
+
+
 class SandboxFailed(Exception):
     """The sandbox could not be brought up; its text says where to look."""
 
@@ -41,7 +56,7 @@ class BridgeProcess:
     port: int
     environment: Mapping[str, str]
     log_path: Path
-    command: str = "up"
+    program: tuple[str, ...] = ("-m", "bridge", "up")
     _process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
     @property
@@ -53,6 +68,12 @@ class BridgeProcess:
     def is_running(self) -> bool:
         """False before the start, after the end, and after a death."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id, for whoever measures or kills it."""
+        assert self._process is not None, "started before"
+        return self._process.pid
 
     async def run_command(self, *arguments: str) -> int:
         """Run one of the bridge's other commands to its end; its exit code."""
@@ -74,9 +95,7 @@ class BridgeProcess:
         with self.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "bridge",
-                self.command,
+                *self.program,
                 env=dict(self.environment),
                 stdout=log,
                 stderr=log,
@@ -123,8 +142,8 @@ class BridgeProcess:
 
 
 def bridge_environment(
-    slack: SlackSimulator,
-    ringcentral: RingCentralSimulator,
+    slack: SlackAddress,
+    ringcentral: RingCentralAddress,
     *,
     database_url: str,
     port: int,
