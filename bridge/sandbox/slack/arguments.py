@@ -17,6 +17,8 @@ BOOLEANS = {
 INTEGERS = {"limit", "length", "count", "page"}
 STRUCTURED = {"blocks", "attachments", "metadata", "view", "files", "users", "file_ids"}
 TRUE, FALSE = {"1", "true", "True"}, {"0", "false", "False", ""}
+# slack_sdk adds it to every call of a client that knows its team.
+EVERYWHERE = {"team_id"}
 JSON_TYPE = "application/json"
 FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
@@ -85,7 +87,7 @@ def typed_arguments(
     Slack itself overlooks unknown arguments; `strict` refuses them, since each is a mistake.
     """
     problems: list[str] = []
-    known = {*required, *optional}
+    known = {*required, *optional, *EVERYWHERE}
     if strict:
         problems += [f"unknown argument: {name}" for name in given if name not in known]
     problems += [

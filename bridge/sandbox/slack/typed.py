@@ -150,7 +150,7 @@ def _piece(
         case "channel" if channel_id := directory.channels.get(value):
             return f"<#{channel_id}|{value}>", {"type": "channel", "channel_id": channel_id}
         case "emoji" if is_emoji_name(value):
-            return f":{value}:", {"type": "emoji", "name": value}
+            return f":{value}:", _emoji(value)
         case _:
             return None
 
@@ -164,6 +164,12 @@ def _mention(name: str, directory: Directory) -> tuple[str, Json] | None:
         element: Json = {"type": "usergroup", "usergroup_id": usergroup_id}
         return f"<!subteam^{usergroup_id}|@{name}>", element
     return None
+
+
+def _emoji(name: str) -> Json:
+    spelled = emoji.emojize(f":{name.partition('::')[0]}:", language="alias")
+    code_points = "-".join(f"{ord(letter):x}" for letter in spelled)
+    return {"type": "emoji", "name": name, "unicode": code_points}
 
 
 def _sections(pieces: list[tuple[str, Json]]) -> list[Json]:

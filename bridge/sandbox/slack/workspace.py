@@ -15,7 +15,7 @@ from bridge.sandbox.slack.clock import SlackClock
 from bridge.sandbox.slack.errors import Json
 from bridge.sandbox.slack.files import FileStore
 from bridge.sandbox.slack.installation import Installation
-from bridge.sandbox.slack.mentions import marks_of
+from bridge.sandbox.slack.mentions import Pings, marks_of
 from bridge.sandbox.slack.messages import Message, PrivateAnswer
 from bridge.sandbox.slack.people import TEAM_ID, Person, make_person, the_cast
 from bridge.sandbox.slack.typed import Directory
@@ -177,7 +177,12 @@ class Workspace:
             event |= {"user_team": team_id, "source_team": team_id, "user_profile": profile}
         self.announce(f"message.{FAMILY[channel.kind]}", event, channel, team_id)
         bot_user_id = self.installation.bot_user_id
-        if bot_user_id in message.pings.users and not message.bot_id and channel.kind != "im":
+        is_typed = not message.bot_id and message.subtype in (
+            None,
+            "file_share",
+            "thread_broadcast",
+        )
+        if bot_user_id in message.pings.users and is_typed and channel.kind != "im":
             self.announce("app_mention", self._mention_of(event), channel, team_id)
 
     @staticmethod
@@ -368,7 +373,10 @@ class Workspace:
         """The grey line Slack itself writes into a channel about a change of the channel."""
         prefix = "group" if channel.kind == "group" else "channel"
         author = self.name_of(user_id)
-        self.post(channel, author=author, text=text, subtype=f"{prefix}_{what}", user_id=user_id)
+        line = self.post(
+            channel, author=author, text=text, subtype=f"{prefix}_{what}", user_id=user_id
+        )
+        line.pings = Pings()  # such lines notify nobody, whom they name or not
 
     def change_person(self, person: Person) -> None:
         person.updated = int(self.clock.now())
