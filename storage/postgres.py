@@ -1,6 +1,8 @@
 """PostgreSQL: the same units on a small pool of threads, and news of commits by LISTEN."""
 
 import asyncio
+import random
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,6 +24,8 @@ from storage.units import Call, Counts, Outcome, UnitSession, run
 
 CHANNEL = "bridge_signals"
 CONFLICT_RERUNS = 10
+BACKOFF_SECONDS = 0.01
+LONGEST_BACKOFF_SECONDS = 0.2
 CONNECT_TIMEOUT_SECONDS = 10
 RECONNECT_SECONDS = 1.0
 
@@ -90,6 +94,7 @@ class PostgresStore:
         self._engine = engine_for(url, pool_size=pool_size, max_overflow=0, pool_use_lifo=True)
         self._reading = self._engine.execution_options(postgresql_readonly=True)
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="database")
+        self._closing = threading.Event()
 
     def write(self, call: Call) -> None:
         """Queue a unit for the next free thread."""
@@ -101,6 +106,7 @@ class PostgresStore:
 
     def close(self) -> None:
         """Finish what was queued, then let go of the server. Blocks."""
+        self._closing.set()
         self._threads.shutdown()
         self._engine.dispose()
 
@@ -114,7 +120,7 @@ class PostgresStore:
 
     def _rerun(self, run_call: Callable[[Call], Outcome], call: Call) -> Outcome:
         was_lost = False
-        for _ in range(CONFLICT_RERUNS):
+        for rerun in range(CONFLICT_RERUNS):
             try:
                 return run_call(call)
             except DBAPIError as error:
@@ -123,6 +129,9 @@ class PostgresStore:
                     raise
                 was_lost = was_lost or is_lost
             self.counts.reruns += 1
+            # at once it would often overtake the very unit it yielded to, and deadlock again
+            longest_seconds = min(BACKOFF_SECONDS * 2**rerun, LONGEST_BACKOFF_SECONDS)
+            self._closing.wait(random.uniform(longest_seconds / 2, longest_seconds))
         return run_call(call)
 
     def _write(self, call: Call) -> Outcome:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 LOCAL_SERVERS = Path("/usr/lib/postgresql")
 START_SECONDS = 60
 # a test's server may lose its data in a crash of the machine
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 @contextmanager
@@ -39,7 +41,7 @@ def _local_server(binaries: Path) -> Iterator[str]:
     if user:
         shutil.chown(place, user)
     data = place / "data"
-    settings = " ".join(f"-c {setting}" for setting in FAST)
+    settings = " ".join(f"-c {setting}" for setting in (*FAST, "max_connections=200"))
     try:
         _run(user, binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N")
         options = f"-k {place} -c listen_addresses= {settings}"
@@ -84,6 +86,10 @@ def _pip_server() -> Iterator[str]:
     place = Path(tempfile.mkdtemp(prefix="bridge-pg-"))
     server = get_server(place / "data", cleanup_mode="delete")
     try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for setting in FAST:
+                connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
         server.cleanup()

@@ -142,8 +142,8 @@ async def test_a_deadlock_is_resolved_by_running_again(database: Database) -> No
         database.write(rename_both, ALICE, BEA, "one"),
         database.write(rename_both, BEA, ALICE, "two"),
     )
-    assert runs == 3
-    assert database.counts.reruns == 1
+    assert database.counts.reruns >= 1
+    assert runs == 2 + database.counts.reruns
 
 
 async def test_a_conflict_is_run_again_a_bounded_number_of_times(database: Database) -> None:
