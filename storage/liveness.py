@@ -13,61 +13,79 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import func, select
+import structlog
+from sqlalchemy import URL, func, select
 from sqlmodel import Session
 
 from storage.database import Database
 from storage.ids import new_marker
-from storage.postgres import connect_alone
+from storage.postgres import RECONNECT_SECONDS, connect_alone
+
+log = structlog.get_logger()
 
 
 class Liveness:
-    """This process's sign of life, made by `hold`; `lost` is set when others may think it dead."""
+    """This process's sign of life, made by `hold`.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    When its connection is cut, others may think the process dead: `lost` is set until it is alive
+    again, under another `name`. What it started under the old one stays a dead process's.
+    """
+
+    def __init__(self) -> None:
+        self.name = new_marker()
         self.lost = asyncio.Event()
         self._path: Path | None = None
         self._file: int | None = None
-        self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._released = asyncio.Event()
 
     @classmethod
     async def hold(cls, database: Database) -> "Liveness":
         """Be alive under a new random name until `release`, or the end of the process."""
-        liveness = cls(new_marker())
+        liveness = cls()
         if database.path:
             liveness._path = _file_of(database.path, liveness.name)
             liveness._file = _lock_file(liveness._path)
         else:
-            await liveness._lock_session(database)
+            connection = await _lock_session(database.url, liveness.name)
+            liveness._keeper = asyncio.create_task(
+                liveness._keep(database.url, connection), name="liveness"
+            )
         return liveness
 
     async def release(self) -> None:
         """Be dead to the others from now on."""
-        self.lost.set()
-        if self._watcher:
-            self._watcher.cancel()
+        self._released.set()
+        if self._keeper:
+            self._keeper.cancel()
             with suppress(asyncio.CancelledError):
-                await self._watcher
-        if self._connection:
-            await self._connection.close()
+                await self._keeper
         if self._path is not None and self._file is not None:
             self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
-
-    async def _lock_session(self, database: Database) -> None:
-        self._connection = await connect_alone(database.url)
-        await self._connection.execute("SELECT pg_advisory_lock(%s)", [_key_of(self.name)])
-        self._watcher = asyncio.create_task(self._watch(self._connection), name="liveness")
-
-    async def _watch(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        # nothing is ever notified here: waiting for it is how the driver notices a dead connection
-        with suppress(psycopg.Error):
-            async for _ in connection.notifies():
-                pass
         self.lost.set()
+
+    async def _keep(self, url: URL, connection: psycopg.AsyncConnection[Any]) -> None:
+        while not self._released.is_set():
+            async with connection:
+                await _until_cut(connection)
+            self.lost.set()
+            log.warning("liveness.lost", name=self.name)
+            connection = await self._lock_again(url)
+            self.lost.clear()
+
+    async def _lock_again(self, url: URL) -> psycopg.AsyncConnection[Any]:
+        while True:
+            name = new_marker()
+            try:
+                connection = await _lock_session(url, name)
+            except psycopg.Error:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._released.wait(), RECONNECT_SECONDS)
+            else:
+                self.name = name
+                return connection
 
 
 async def is_alive(database: Database, name: str) -> bool:
@@ -75,6 +93,19 @@ async def is_alive(database: Database, name: str) -> bool:
     if database.path:
         return await asyncio.to_thread(_is_locked, _file_of(database.path, name))
     return await database.read(_is_held, name)
+
+
+async def _lock_session(url: URL, name: str) -> psycopg.AsyncConnection[Any]:
+    connection = await connect_alone(url)
+    await connection.execute("SELECT pg_advisory_lock(%s)", [_key_of(name)])
+    return connection
+
+
+async def _until_cut(connection: psycopg.AsyncConnection[Any]) -> None:
+    # nothing is ever notified here: waiting for it is how the driver notices a dead connection
+    with suppress(psycopg.Error):
+        async for _ in connection.notifies():
+            pass
 
 
 def _file_of(database_path: Path, name: str) -> Path:

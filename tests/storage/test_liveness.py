@@ -88,11 +88,19 @@ async def test_a_name_that_never_was_is_dead(database: Database) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_a_cut_connection_is_noticed(database: Database) -> None:
-    """A process whose sign of life is cut off knows that others may think it dead."""
+async def test_a_cut_connection_is_noticed_and_made_up_for(database: Database) -> None:
+    """A process whose sign of life was cut knows it, and goes on under another name."""
     liveness = await Liveness.hold(database)
+    first_name = liveness.name
     assert not liveness.lost.is_set()
     await database.write(cut_other_connections)
     await asyncio.wait_for(liveness.lost.wait(), 10)
-    await until_dead(database, liveness.name)
+    await until_dead(database, first_name)
+    async with asyncio.timeout(10):
+        while liveness.lost.is_set():  # noqa: ASYNC110 -- an event tells of being set alone
+            await asyncio.sleep(0.01)
+    assert liveness.name != first_name
+    assert await is_alive(database, liveness.name)
     await liveness.release()
+    await until_dead(database, liveness.name)
+    assert liveness.lost.is_set()
