@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import uuid
@@ -18,6 +19,7 @@ from bridge.sandbox.slack.sending import Answer, Kind, Retry
 
 CONNECTION_LIMIT = 10
 CONNECTION_LIFE_SECONDS = 18_060
+GOODBYE_SECONDS = 0.5
 DEBUG_HOST = "sandbox"
 PATH = "/link/"
 
@@ -30,6 +32,7 @@ class Connection:
         self._request = request
         self.waiting: dict[str, asyncio.Future[Any]] = {}
         self.is_leaving = False
+        self.gone = asyncio.Event()
 
     def acknowledge(self, text: str) -> None:
         try:
@@ -77,7 +80,7 @@ class SocketHub:
         if ticket not in self._tickets:
             return web.Response(status=403, text="invalid ticket")
         self._tickets.discard(ticket)
-        socket = web.WebSocketResponse(heartbeat=30)
+        socket = web.WebSocketResponse(heartbeat=10)
         await socket.prepare(request)
         connection = Connection(socket, request)
         if len(self.connections) >= CONNECTION_LIMIT:
@@ -98,6 +101,7 @@ class SocketHub:
         if connection in self.connections:
             self.connections.remove(connection)
         connection.fail_waiting()
+        connection.gone.set()
         self.changed()
 
     def _hello(self) -> Json:
@@ -153,8 +157,8 @@ class SocketHub:
 
     async def refresh(self, reason: str = "refresh_requested") -> None:
         """Replace every connection, as Slack does every few hours."""
-        for connection in list(self.connections):
-            await self._disconnect(connection, reason)
+        leaving = [self._disconnect(connection, reason) for connection in self.connections]
+        await asyncio.gather(*leaving)
 
     async def drop(self) -> None:
         """Cut every connection without a word."""
@@ -166,6 +170,9 @@ class SocketHub:
         connection.is_leaving = True
         if not connection.socket.closed:
             await connection.socket.send_json(self._goodbye(reason))
+            # The app is left a moment to close by itself before it is cut off.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(connection.gone.wait(), GOODBYE_SECONDS)
             await connection.socket.close()
 
     @staticmethod
