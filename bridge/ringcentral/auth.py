@@ -77,7 +77,10 @@ class Tokens:
         database: Database,
         credentials: Credentials,
         holder: str,
+        *,
+        spare_seconds: float = SPARE_SECONDS,
     ) -> None:
+        self._spare = timedelta(seconds=spare_seconds)
         self._door = door
         self._database = database
         self._credentials = credentials
@@ -92,7 +95,7 @@ class Tokens:
 
     async def token(self) -> Token:
         """A token that is good now; raises NotSent or LoginRefused."""
-        if self._token is not None and _has_life(self._token.expires_at):
+        if self._token is not None and self._has_life(self._token.expires_at):
             return self._token
         return await self._replace(0)
 
@@ -137,7 +140,7 @@ class Tokens:
     async def _replace(self, stale_generation: int) -> Token:
         async with self._lock:
             token = self._token
-            if token and token.generation > stale_generation and _has_life(token.expires_at):
+            if token and token.generation > stale_generation and self._has_life(token.expires_at):
                 return token
             until = monotonic() + WAIT_FOR_HOLDER_SECONDS
             while monotonic() < until:
@@ -155,7 +158,7 @@ class Tokens:
             and login.access_expires_at is not None
             and login.credentials_digest == self._credentials.digest
             and login.generation > stale_generation
-            and _has_life(login.access_expires_at)
+            and self._has_life(login.access_expires_at)
         )
 
     def _adopt(self, login: Login) -> Token:
@@ -213,7 +216,7 @@ class Tokens:
     async def _refresh(self, login: Login) -> dict[str, Any] | None:
         """None where only the JWT helps. A refresh token works once, then for a short grace."""
         refresh_token, expires_at = login.refresh_token, login.refresh_expires_at
-        if refresh_token is None or expires_at is None or not _has_life(expires_at):
+        if refresh_token is None or expires_at is None or not self._has_life(expires_at):
             return None
         if login.credentials_digest != self._credentials.digest:
             return None
@@ -233,6 +236,9 @@ class Tokens:
         headers = {"Authorization": f"Basic {self._credentials.basic}"}
         return await self._door.call("POST", TOKEN_PATH, headers=headers, priority=PAGE, form=form)
 
+    def _has_life(self, expires_at: datetime) -> bool:
+        return expires_at > machine_now() + self._spare
+
     def _raise_recent_failure(self) -> None:
         failure, wait_seconds = self._failure, self._ask_again_at - monotonic()
         if failure is not None and wait_seconds > 0:
@@ -250,10 +256,6 @@ class Tokens:
         problem.after_seconds = wait_seconds
         log.warning("ringcentral.login_failed", code=problem.code, again_after_seconds=wait_seconds)
         return problem
-
-
-def _has_life(expires_at: datetime) -> bool:
-    return expires_at > machine_now() + timedelta(seconds=SPARE_SECONDS)
 
 
 def _login_problem(refusal: Refusal) -> NotSent:
