@@ -183,6 +183,9 @@ async def _apply(fault: Fault, request: web.Request, handler: Handler) -> web.St
             await handler(request)
             return _answer(fault)
         case "slow":
+            if not request.content_type.startswith("multipart/"):
+                # Read first: a client that gives up meanwhile has still sent its request.
+                await request.read()
             await asyncio.sleep(fault.seconds)
             return await handler(request)
         case "slow_after":

@@ -196,22 +196,26 @@ class Carrier:
         files: Sequence[OutsideFile] = (),
     ) -> Message:
         """A phone's text: recorded for each of our numbers in it, shown on the other phones."""
-        recorded = None
-        for number in to_numbers:
-            inside = self._account.get_number(number)
-            if inside is None:
-                self._show(from_number, to_numbers, text, files, number)
+        stores = {number: self._receiving_store(number) for number in to_numbers}
+        recorded = []
+        for number, store in stores.items():
+            if store is None:
                 continue
-            store = self._account.store_owner(inside)
-            if store is None or store.status != "Enabled":
-                continue
-            recorded = recorded or self._record_inbound(
-                store, number, from_number, to_numbers, text, files
+            recorded.append(
+                self._record_inbound(store, number, from_number, to_numbers, text, files)
             )
             self._obey_keyword(from_number, number, text)
-        if recorded is None:
+        if not recorded:
             raise LookupError(f"nobody receives texts at {', '.join(to_numbers)}")
-        return recorded
+        for number in to_numbers:
+            if self._account.get_number(number) is None:
+                self._show(from_number, to_numbers, text, files, number)
+        return recorded[0]
+
+    def _receiving_store(self, number: str) -> Extension | None:
+        inside = self._account.get_number(number)
+        store = self._account.store_owner(inside) if inside is not None else None
+        return store if store is not None and store.status == "Enabled" else None
 
     def _record_inbound(
         self,

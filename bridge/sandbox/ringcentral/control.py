@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import ipaddress
+import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +95,9 @@ class Control:
         return web.json_response(requests)
 
     async def _show_state(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._simulator.state())
+        # The account's sets become sorted lists.
+        dump = functools.partial(json.dumps, default=sorted)
+        return web.json_response(self._simulator.state(), dumps=dump)
 
     async def _move_clock(self, request: web.Request) -> web.Response:
         self._simulator.clock.forward(float((await request.json())["forward_seconds"]))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import heapq
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from bridge.sandbox.ringcentral.clock import SimulatorClock
@@ -57,6 +58,10 @@ class Mailbox:
     by_conversation: defaultdict[int, list[Stamp]] = dataclasses.field(
         default_factory=lambda: defaultdict(list)
     )
+
+
+def _backwards(stamps: list[Stamp], low: int, high: int) -> Iterator[Stamp]:
+    return (stamps[index] for index in range(high - 1, low - 1, -1))
 
 
 class Mailboxes:
@@ -117,13 +122,8 @@ class Mailboxes:
         return sum(high - low for stamps, low, high in self._slices(query))
 
     def _stamps(self, query: Query) -> Iterator[Stamp]:
-        parts: list[Iterable[Stamp]] = [
-            (stamps[index] for index in range(high - 1, low - 1, -1))
-            for stamps, low, high in self._slices(query)
-        ]
-        if len(parts) == 1:
-            return iter(parts[0])
-        return iter(sorted(itertools.chain.from_iterable(parts), reverse=True))
+        parts = [_backwards(*each) for each in self._slices(query)]
+        return parts[0] if len(parts) == 1 else heapq.merge(*parts, reverse=True)
 
     def _slices(self, query: Query) -> list[tuple[list[Stamp], int, int]]:
         slices = []

@@ -12,6 +12,7 @@ from bridge.sandbox.ringcentral.clock import to_iso, to_iso_seconds
 from bridge.sandbox.ringcentral.dialing import location_of
 
 GSM_SINGLE, GSM_JOINED = 160, 153
+ONLY_IN_THE_STORE = {"extensionId", "segmentCount", "deliveryErrorCode", "owner"}
 UCS2_SINGLE, UCS2_JOINED = 70, 67
 
 
@@ -126,6 +127,11 @@ class Renderer:
         store = self._account.extension(message.store_id)
         if store.type == "Department":
             record["owner"] = self._owner(store)
+
+    def accepted(self, message: Message) -> dict[str, Any]:
+        """The send's own answer, which lacks what only the store knows."""
+        record = self.rest(message)
+        return {name: record[name] for name in record if name not in ONLY_IN_THE_STORE}
 
     def event(self, message: Message) -> dict[str, Any]:
         """The body of an instant event: ids as strings, creationTime with milliseconds."""

@@ -33,6 +33,8 @@ from bridge.sandbox.ringcentral.world import RecordedRequest, World
 MAX_BODY_BYTES = 10 * 1024 * 1024
 LOOK_EVERY_SECONDS = 0.005
 
+RECORD = web.RequestKey("record", RecordedRequest)
+
 Seen = TypeVar("Seen")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -110,7 +112,7 @@ class RingCentralSimulator:
                 return await handler(request)
             now = self.clock.now()
             record = RecordedRequest(now, request.method, request.path, request.query_string)
-            request["record"] = record
+            request[RECORD] = record
             self.world.requests.append(record)
             response = await handler(request)
             record.status = response.status
@@ -130,7 +132,7 @@ class RingCentralSimulator:
                 call.body = await request.read()
         except (ValueError, AssertionError):
             return web.json_response(Refusal("CMN-104").body(), status=400)
-        answered = await answer(self.world, call, request["record"])
+        answered = await answer(self.world, call, request[RECORD])
         payload = answered.payload()
         headers = dict(answered.headers)
         if payload:

@@ -89,7 +89,7 @@ async def update(world: World, call: Call) -> Answer:
             continue
         coverage = record.get("coverage", "PhoneNumber")
         world.consents.record(record["from"], record["to"], record["optStatus"], "Api", coverage)
-    return Answer({"failedRecords": failed})
+    return Answer({"failedRecords": failed} if failed else {})
 
 
 def _problem(record: Any) -> str:

@@ -96,7 +96,7 @@ def _send(
     store = world.account.store_owner(number) or sender
     message = world.carrier.accept(number, store, recipients, text, files)
     world.sent.append(message)
-    return Answer(world.renderer.rest(message))
+    return Answer(world.renderer.accepted(message))
 
 
 def _read_text(body: Json, *, required: bool) -> str:
