@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bridge.sandbox.slack import RecordedRequest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STRUCTURED = {"blocks", "attachments", "metadata", "view", "files", "users", "file_ids"}
@@ -90,6 +93,14 @@ def check_answer(method: str, answer: dict[str, Any]) -> None:
     expected = contract(method)
     missing = set(expected["response_required"]) - answer.keys()
     assert not missing, f"{method} answers without {sorted(missing)}"
+
+
+def check_requests(requests: Iterable[RecordedRequest]) -> None:
+    """Fail unless every recorded call, and its answer, is one Slack documents."""
+    for request in requests:
+        check_call(request.method, request.arguments)
+        if request.status == 200:
+            check_answer(request.method, request.response)
 
 
 def payload_shape(path: str) -> dict[str, Any]:

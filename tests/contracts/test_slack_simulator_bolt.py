@@ -13,6 +13,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.sandbox.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackSimulator
+from tests.contracts.slack_contracts import check_requests
 
 CARD: list[dict[str, Any]] = [
     {
@@ -138,6 +139,7 @@ async def test_bolt_lives_through_a_day(slack: SlackSimulator, connected: Any) -
 
         await slack.open_home("Bea")
         await slack.wait_for(lambda: slack.home("Bea"))
+    check_requests(slack.requests)
 
 
 async def test_socket_mode_reconnects(slack: SlackSimulator) -> None:

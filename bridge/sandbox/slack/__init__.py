@@ -19,7 +19,9 @@ The app (installed with every scope and in Socket Mode from the start)
     install(request_url=None, mode="socket"|"http", commands=("/sms",), scopes=..., bot_events=...,
             channels=("front-desk", "partners"), manifest=None, ...)
     await verify_request_url()           Slack's url_verification call; raises what went wrong
-    await uninstall(), revoke_token(), refresh_connections(reason="refresh_requested")
+    await post_signed(body, content_type, **headers)     any bytes; headers forge the signature
+    await uninstall(), refresh_connections(reason="refresh_requested"), drop_connections()
+    revoke_token(error="token_revoked")
 
 What people do; user is a name, an id or a Person, channel a name or an id
     await say(user, channel, text, thread_ts=None, broadcast=False, files=(), link_phones=False)
@@ -50,11 +52,16 @@ What is seen
     .pings says who would really be notified: users, usergroups, broadcasts; falsy when nobody
     private_answers(user) -> list of PrivateAnswer: what only this person was shown
     home(user) -> View or None, views(user) -> the person's open modals, topmost last
-    .requests: RecordedRequest (at, method, arguments, status, response, http_method, wire)
+    .requests: RecordedRequest (at, method, arguments, status, response, http_method, wire);
+        calls(method) are those of one method
     .deliveries: Delivery (kind, body, attempts, state), .undelivered
     await wait_for(predicate, timeout_seconds=5) -> the first truthy value, else TimeoutError
     await settled(timeout_seconds=5)     no delivery is under way
 
+Faults: .faults (bridge.sandbox.faults); requests by path ("/api/chat.postMessage"), events by
+    subscription ("message.channels", "app_mention", "reaction_added"); a doubled event comes
+    under two event ids, as Slack's own repeats of one message do.
+Limits: .server.has_rate_limits switches them at any time.
 Time: .clock.shift(seconds) moves this workspace's own clock (ts, limits, triggers, urls).
 
 Over HTTP the same acts are POST /_sandbox/<act> with a JSON object of the arguments, and

@@ -34,15 +34,15 @@ class BlockCheck:
             self.problem(at, "markdown blocks are too long together")
 
     def _check_block(self, block: Any, at: str) -> None:
-        kind = block.get("type") if isinstance(block, dict) else None
+        kind = kind_of(block)
         if kind not in kit.BLOCK_KEYS or (self.surface != "message" and kind in kit.MESSAGE_ONLY):
             self.problem(f"{at}/type", f"unsupported type: {kind}")
             return
         self._check_keys(block, kind, kit.BLOCK_KEYS[kind] | {"type", "block_id"}, at)
         block_id = block.get("block_id")
-        if block_id in self._block_ids:
-            self.problem(f"{at}/block_id", "`block_id` already exists")
         if isinstance(block_id, str):
+            if block_id in self._block_ids:
+                self.problem(f"{at}/block_id", "`block_id` already exists")
             self._block_ids.add(block_id)
         self._check_parts(block, kind, at)
 
@@ -91,7 +91,7 @@ class BlockCheck:
     def check_text(self, text: Any, limit: int, at: str, only_plain: bool) -> None:
         """A text object with 1 to `limit` characters."""
         kinds = ("plain_text",) if only_plain else ("plain_text", "mrkdwn")
-        if not isinstance(text, dict) or text.get("type") not in kinds:
+        if not isinstance(text, dict) or kind_of(text) not in kinds:
             self.problem(at, f"must be a {' or '.join(kinds)} object")
             return
         allowed = {"type", "text", "emoji" if text["type"] == "plain_text" else "verbatim"}
@@ -125,13 +125,13 @@ class BlockCheck:
         for index, element in enumerate(elements):
             self._check_element(element, allowed, f"{at}/elements/{index}")
             action_id = element.get("action_id") if isinstance(element, dict) else None
-            if action_id in seen:
-                self.problem(f"{at}/elements/{index}", "`action_id` already exists")
-            if action_id:
+            if isinstance(action_id, str):
+                if action_id in seen:
+                    self.problem(f"{at}/elements/{index}", "`action_id` already exists")
                 seen.add(action_id)
 
     def _check_element(self, element: Any, allowed: set[str], at: str) -> None:
-        kind = element.get("type") if isinstance(element, dict) else None
+        kind = kind_of(element)
         if kind not in allowed:
             self.problem(f"{at}/type", f"unsupported type: {kind}")
             return
@@ -146,16 +146,12 @@ class BlockCheck:
         if kind == "button" and style not in (None, "primary", "danger"):
             self.problem(f"{at}/style", "must be a valid enum value")
         longest = element.get("max_length")
-        if longest is not None and not 1 <= int(longest) <= 3000:
+        if longest is not None and not (isinstance(longest, int) and 1 <= longest <= 3000):
             self.problem(f"{at}/max_length", "must be between 1 and 3000")
 
     def _check_options(self, element: Json, kind: str, at: str) -> None:
         least, most = kit.OPTION_LIMITS[kind]
-        options = element.get("options")
-        if options is None and "option_groups" in element:
-            options = [
-                option for group in element["option_groups"] for option in group.get("options", [])
-            ]
+        options = options_of(element)
         if not isinstance(options, list) or not least <= len(options) <= most:
             self.problem(f"{at}/options", f"{least} to {most} items allowed")
             return
@@ -188,7 +184,7 @@ class BlockCheck:
             self.problem(at, "must be a list")
             return
         for index, part in enumerate(parts):
-            kind = part.get("type") if isinstance(part, dict) else None
+            kind = kind_of(part)
             if kind not in kit.RICH_TEXT_PARTS:
                 self.problem(f"{at}/{index}/type", f"unsupported type: {kind}")
                 continue
@@ -204,7 +200,7 @@ class BlockCheck:
             self.problem(at, "must be a list")
             return
         for index, element in enumerate(elements):
-            kind = element.get("type") if isinstance(element, dict) else None
+            kind = kind_of(element)
             if kind not in kit.RICH_TEXT_ELEMENTS:
                 self.problem(f"{at}/{index}/type", f"unsupported type: {kind}")
                 continue
@@ -219,6 +215,21 @@ class BlockCheck:
             self.problem(at, "1 to 100 rows allowed")
         elif any(not isinstance(row, list) or len(row) > 20 for row in rows):
             self.problem(at, "no more than 20 columns allowed")
+
+
+def kind_of(part: Any) -> str:
+    """The `type` of a part, or something no table knows."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    return kind if isinstance(kind, str) else f"{kind!r}"
+
+
+def options_of(element: Json) -> Any:
+    """The options of a menu, those of its groups joined; anything else as it was given."""
+    groups = element.get("option_groups")
+    if element.get("options") is not None or not isinstance(groups, list):
+        return element.get("options")
+    lists = [group.get("options") for group in groups if isinstance(group, dict)]
+    return [option for options in lists if isinstance(options, list) for option in options]
 
 
 def parse_json(value: Any) -> Any:
