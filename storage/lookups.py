@@ -36,3 +36,17 @@ def find_taken_by_others(
         )
     )
     return {*session.exec(copied), *(found for found in session.exec(answered) if found)}
+
+
+def find_own(
+    session: Session, store: str, record_ids: Sequence[str], *, message_id: int, part: int
+) -> set[str]:
+    """The records that are known to be this very text already."""
+    query = select(Copy.external_id).where(
+        Copy.side == "ringcentral",
+        Copy.scope == store,
+        col(Copy.external_id).in_(record_ids),
+        Copy.message_id == message_id,
+        Copy.part == part,
+    )
+    return set(session.exec(query))

@@ -32,7 +32,7 @@ from bridge.ringcentral.render import OutgoingText, find_fault, render_text, ren
 from bridge.ringcentral.stores import read_store
 from storage import conversations, inboxes, messages, threads
 from storage.database import Database
-from storage.lookups import find_taken_by_others
+from storage.lookups import find_own, find_taken_by_others
 
 SEND_PATH = "/restapi/v1.0/account/~/extension/~/sms"
 # RingCentral's times are whole seconds, and its clock is known to about one.
@@ -148,16 +148,7 @@ class RingCentralSender:
         except NotUnderstood as oddity:
             return Several(str(oddity))
         candidates = [each for each in records if _goes_the_same_way(each, content.text)]
-        ids = [each.record_id for each in candidates]
-        taken = await self._database.read(
-            find_taken_by_others,
-            content.text.store,
-            ids,
-            message_id=content.text.message_id,
-            part=delivery.part,
-            delivery_id=delivery.id,
-        )
-        return _judge([each for each in candidates if each.record_id not in taken], content)
+        return _judge(await self._database.read(_ours, delivery, candidates), content)
 
     async def _outbound_records(
         self, delivery: Claimed, content: LoadedText
@@ -206,6 +197,23 @@ def accepted(record: Mapping[str, Any], store: str) -> Accepted | Unsure:
         scope=store,
         facts={name: str(value) for name, value in facts.items() if value},
     )
+
+
+def _ours(
+    session: Session, delivery: Claimed, candidates: Sequence[CarrierRecord]
+) -> list[CarrierRecord]:
+    """The one on file as ours, else those that nobody else accounts for."""
+    if not candidates:
+        return []
+    store, ids = candidates[0].store, [each.record_id for each in candidates]
+    message_id, part = delivery.subject_id, delivery.part
+    own = find_own(session, store, ids, message_id=message_id, part=part)
+    if own:
+        return [each for each in candidates if each.record_id in own]
+    taken = find_taken_by_others(
+        session, store, ids, message_id=message_id, part=part, delivery_id=delivery.id
+    )
+    return [each for each in candidates if each.record_id not in taken]
 
 
 def _goes_the_same_way(record: CarrierRecord, text: OutgoingText) -> bool:

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bridge.settings import Settings
-from storage import logins
+from storage import logins, secrets
 from storage.tables import Inbox, KeptEvent, Message, Notice, Subscription, Workspace
 
 TEAM_ID, CHANNEL_ID, ADMINISTRATOR_ID = "T0001", "C0001", "U0ADA"
@@ -26,7 +26,7 @@ CONNECTED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 def settings_for(url: str, **changes: Any) -> Settings:
     """Settings that point at a simulator."""
     values: dict[str, Any] = {
-        "secret_keys": "unused",
+        "secret_keys": secrets.new_key(),
         "slack_bot_token": "unused",
         "ringcentral_client_id": "sandbox-client",
         "ringcentral_client_secret": "sandbox-secret",
