@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
 from bridge import clock
@@ -86,21 +86,24 @@ class Worker:
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._main: asyncio.Task[None] | None = None
+        self._clock_watcher: asyncio.Task[None] | None = None
         self._reap_at = 0.0
 
     async def start(self) -> None:
         """Begin draining; what dead workers left is freed first."""
         self._forget_signal = self._database.on_signal(deliveries.SIGNAL, self._awake.set)
         await self._reap()
+        self._clock_watcher = asyncio.create_task(self._watch_clock(), name="outbox clock")
         self._main = asyncio.create_task(self._run(), name="outbox worker")
 
     async def stop(self) -> None:
         """Claim nothing more and let what is in flight end, within a bound."""
         self._stopping = True
         self._awake.set()
-        if self._main is None:
+        if self._main is None or self._clock_watcher is None:
             return
         await self._main
+        self._clock_watcher.cancel()
         self._forget_signal()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=self._timing.stop_seconds)
@@ -122,13 +125,13 @@ class Worker:
                 log.exception("outbox.round_failed")
                 wait_seconds = 1.0
             if wait_seconds > 0 and not self._stopping:
-                await self._sleep(wait_seconds)
+                await clock.wait_at_most(self._awake, wait_seconds)
 
-    async def _sleep(self, wait_seconds: float) -> None:
-        moved = asyncio.create_task(self._clock.wait_moved())
-        moved.add_done_callback(lambda _: self._awake.set())
-        await clock.wait_at_most(self._awake, wait_seconds)
-        moved.cancel()
+    async def _watch_clock(self) -> None:
+        # all the time, lest a move in the middle of a round be missed
+        while True:
+            await self._clock.wait_moved()
+            self._awake.set()
 
     async def _round(self) -> float:
         """Claim and look once; the seconds to sleep unless woken."""
@@ -203,7 +206,7 @@ class Worker:
     def _load(self, session: Session, delivery: Claimed) -> _Loaded:
         try:
             return _Loaded(delivery, self._senders[delivery.side].load(session, delivery))
-        except SQLAlchemyError:
+        except DBAPIError:  # the transaction is broken, not the row
             raise
         except Exception:  # one broken row must not hold up every other delivery
             log.exception("delivery.load_failed", **_ids(delivery))
@@ -214,16 +217,20 @@ class Worker:
     async def _deliver(self, loaded: _Loaded) -> None:
         delivery, content = loaded.delivery, loaded.content
         sender = self._senders[delivery.side]
+        log.debug("delivery.claimed", **_ids(delivery))
         if not isinstance(content, Refused | TryLater):
             content = await self._prepare(sender, delivery, content)
         if not isinstance(content, Ready):
             await self._settle_unstarted(delivery, content)
             return
+        log.debug("delivery.prepared", **_ids(delivery))
         started = await self._database.write(self._start, delivery, content)
         if started is None:
             return
+        log.debug("delivery.started", **_ids(delivery))
         attempt_id, deadline_at = started
         outcome = await self._send(sender, delivery, content, deadline_at)
+        log.debug("delivery.sent", **_ids(delivery), outcome=word_of(outcome))
         await self._settle(delivery, attempt_id, outcome)
 
     async def _prepare(

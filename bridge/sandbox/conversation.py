@@ -110,7 +110,7 @@ async def _colleague_texts(
     answers = await slack.wait_for(
         lambda: slack.private_answers("Bea")[before:], timeout_seconds=WAIT_SECONDS
     )
-    narrator.said("private", "only Bea sees", "SMS", answers[0].text)
+    narrator.said("private", "only Bea sees", "SMS", answers[0].shown)
 
 
 async def _command(
@@ -124,4 +124,4 @@ async def _command(
     answers = await slack.wait_for(
         lambda: slack.private_answers(user)[before:], timeout_seconds=WAIT_SECONDS
     )
-    narrator.said("private", f"only {user} sees", "SMS", answers[0].text)
+    narrator.said("private", f"only {user} sees", "SMS", answers[0].shown)

@@ -172,7 +172,7 @@ class World:
 
     async def expect_direct_message(self, user: str, containing: str) -> Message:
         """The bridge writes this to a person."""
-        channel_id = self.slack.direct_message(user).channel_id
+        channel_id = (await self.slack.direct_message(user)).channel_id
         return await self._expect_post_in(channel_id, containing)
 
     async def _expect_post_in(self, channel_id: str, containing: str) -> Message:
@@ -237,7 +237,7 @@ class World:
             for number, texter in self._texters.items()
             if texter.unexpected()
         }
-        strangers = set(self.ringcentral.phone_numbers) - set(self._texters)
+        strangers = set(self.ringcentral.world.carrier.phones) - set(self._texters)
         posts = [each.shown for each in self.unexpected_posts()]
         assert not texts, f"texts nobody expected: {texts}"
         assert not [n for n in strangers if self.ringcentral.phone(n).received]
@@ -292,7 +292,7 @@ async def running_world(
         if not webhook:
             del environment["BRIDGE_PUBLIC_URL"]
         clock = Clock()
-        bridge = await open_bridge(Settings(_env_file=None, **environment), clock=clock)
+        bridge = await open_bridge(Settings.model_validate(environment), clock=clock)
         try:
             async with running(bridge):
                 yield World(slack, ringcentral, bridge, clock)

@@ -1,0 +1,183 @@
+"""Promise 1 and 2: whatever is killed when, every text is on the other side exactly once.
+
+The bridge is a child process that is really killed. The simulators and this test outlive it.
+"""
+
+import asyncio
+import random
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
+from bridge.sandbox.slack import SlackSimulator
+from bridge.sandbox.supervisor import BridgeProcess, bridge_environment, free_port
+
+ALICE = "+14155550100"
+CHANNEL = "front-desk"
+SETTLE_SECONDS = 60.0
+RANDOM_KILLS = 40
+SEED = 20261123
+
+STEPS = [
+    "delivery.attempted kind=open",  # the card is posted, the text that opened it is not
+    "ringcentral.notification_received",  # recorded, not acknowledged
+    "slack.event_received",
+    *(
+        f"delivery.{step} side={side}"
+        for side in ("slack", "ringcentral")
+        for step in ("claimed", "prepared", "started", "sent", "attempted")
+    ),
+    "delivery.sent kind=mark",
+    "delivery.started kind=update",
+]
+
+
+@dataclass
+class Rig:
+    """Simulators that live, and a bridge that dies."""
+
+    slack: SlackSimulator
+    ringcentral: RingCentralSimulator
+    bridge: BridgeProcess
+
+    async def restart(self, dies_at: str = "") -> None:
+        """Start the bridge again after its death."""
+        self.bridge.environment = {**self.bridge.environment, "VICTIM_DIES_AT": dies_at}
+        await self.bridge.start()
+
+    def shown(self) -> Counter[str]:
+        """What the bridge posted in threads, by text."""
+        return Counter(
+            each.shown.strip()
+            for each in self.slack.channel(CHANNEL).messages
+            if each.bot_id == self.slack.bot_id and each.thread_ts is not None
+        )
+
+    def texted(self) -> Counter[str]:
+        """What reached Alice's phone."""
+        return Counter(self.ringcentral.phone(ALICE).texts_received)
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait, within a bound."""
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while not condition():  # noqa: ASYNC110  # a condition in another process
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            log = self.bridge.log_path.read_text()[-4000:]
+            pytest.fail(f"never: {what}; shown {self.shown()}, texted {self.texted()}\n{log}")
+
+
+@asynccontextmanager
+async def rig(template: Path, folder: Path) -> AsyncIterator[Rig]:
+    """A connected inbox with one open thread, ready to be killed."""
+    shutil.copy(template, folder / "bridge.db")
+    port = free_port()
+    slack = SlackSimulator(rate_limits=False, retry_delays_seconds=(0.5, 1.5, 4.0))
+    ringcentral = RingCentralSimulator(rate_limits=False)
+    async with slack, ringcentral:
+        environment = bridge_environment(
+            slack,
+            ringcentral,
+            database_url=f"sqlite:///{folder / 'bridge.db'}",
+            port=port,
+            BRIDGE_HOLD_SECONDS="0",
+            BRIDGE_RATE_LIMITS="0",
+            BRIDGE_LOOK_SECONDS="0.3,0.6,1",
+            BRIDGE_SEND_SECONDS="1.5",
+            BRIDGE_SYNC_SECONDS="1",
+        )
+        bridge = BridgeProcess(
+            port, environment, folder / "bridge.log", program=("-m", "tests.chaos.victim")
+        )
+        slack.install(request_url=f"{bridge.url}/slack/events", mode="http")
+        made = Rig(slack, ringcentral, bridge)
+        try:
+            await bridge.start()
+            await slack.command("Ada", CHANNEL, "/sms", f"connect {NUMBER}")
+            await made.until(lambda: ringcentral.subscriptions, "the subscription")
+            yield made
+        finally:
+            await bridge.stop()
+
+
+@pytest.mark.timeout(280)
+async def test_a_kill_at_each_step_loses_and_doubles_nothing(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    """A process that dies between two steps leaves a state from which both paths are completed."""
+    async with rig(sqlite_template, tmp_path) as made:
+        alice = made.ringcentral.phone(ALICE)
+        sent_in, sent_out = [], []
+        await made.bridge.stop()
+        for step in STEPS:
+            await made.restart(dies_at=step)
+            sent_in.append(f"in at {step}")
+            await alice.texts(sent_in[-1], to=NUMBER)
+            if made.slack.channel(CHANNEL).threads:
+                sent_out.append(f"out at {step}")
+                await _reply(made, sent_out[-1])
+            assert await _dies_within(made, SETTLE_SECONDS), f"nobody died at {step}"
+        await made.restart()
+        await made.until(lambda: set(made.shown()) >= set(sent_in), "every text shown")
+        await made.until(lambda: set(made.texted()) >= set(sent_out), "every reply texted")
+        await _settled(made)
+        assert made.shown() == Counter(sent_in)
+        assert made.texted() == Counter(sent_out)
+
+
+@pytest.mark.timeout(280)
+async def test_kills_at_random_moments_lose_and_double_nothing(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    """Under steady traffic and dozens of kills, each text is on the other side exactly once."""
+    dice = random.Random(SEED)  # repeatable, not secret
+    async with rig(sqlite_template, tmp_path) as made:
+        alice = made.ringcentral.phone(ALICE)
+        await alice.texts("in first", to=NUMBER)
+        await made.until(lambda: made.shown()["in first"], "the thread")
+        sent_in, sent_out = ["in first"], []
+        for kill in range(RANDOM_KILLS):
+            until = asyncio.get_running_loop().time() + dice.uniform(0.05, 0.6)
+            number = 0
+            while asyncio.get_running_loop().time() < until:
+                number += 1
+                sent_in.append(f"in {kill}.{number}")
+                await alice.texts(sent_in[-1], to=NUMBER)
+                sent_out.append(f"out {kill}.{number}")
+                await _reply(made, sent_out[-1])
+                await asyncio.sleep(dice.uniform(0, 0.12))
+            await made.bridge.kill()
+            await made.restart()
+        await made.until(lambda: set(made.shown()) >= set(sent_in), "every text shown")
+        await made.until(lambda: set(made.texted()) >= set(sent_out), "every reply texted")
+        await _settled(made)
+        assert made.shown() == Counter(sent_in)
+        assert made.texted() == Counter(sent_out)
+
+
+async def _reply(made: Rig, text: str) -> None:
+    card = await made.slack.wait_for(
+        lambda: made.slack.channel(CHANNEL).threads, timeout_seconds=SETTLE_SECONDS
+    )
+    await made.slack.say("Bea", CHANNEL, text, thread_ts=card[0].ts)
+
+
+async def _dies_within(made: Rig, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(made.bridge.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _settled(made: Rig) -> None:
+    await made.slack.settled(timeout_seconds=SETTLE_SECONDS)
+    await made.ringcentral.settled(timeout_seconds=SETTLE_SECONDS)
+    await asyncio.sleep(4)  # longer than every look: what would be doubled has been by now
