@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -119,6 +121,13 @@ def refusals() -> list[tuple[str, dict[str, Any], str]]:
         ("chat.postMessage", {**post, "metadata": large}, "metadata_too_large"),
         ("chat.update", {**post, "ts": ts}, "message_not_found"),
         ("chat.delete", {"channel": desk, "ts": ts}, "message_not_found"),
+        ("chat.postEphemeral", {**ephemeral, "blocks": big}, "msg_too_long"),
+        ("chat.postEphemeral", {**ephemeral, "blocks": "{"}, "invalid_blocks_format"),
+        (
+            "files.completeUploadExternal",
+            {"files": [{"id": "F0"}], "blocks": "{"},
+            "invalid_blocks",
+        ),
         ("chat.postEphemeral", {**ephemeral}, "no_text"),
         ("chat.postEphemeral", {**ephemeral, "text": "x" * 4001}, "msg_too_long"),
         (
@@ -203,6 +212,16 @@ async def test_refusals_carry_the_documented_error(
     answer = await call(slack, http, method, **arguments)
     assert answer["error"] == error
     assert error in documented_errors(method)
+
+
+def test_no_error_is_made_up() -> None:
+    """Every error string in the methods' source is documented for some method, or for all."""
+    known = set().union(*(documented_errors(name) for name in METHODS))
+    folder = Path(inspect.getfile(METHODS["api.test"].answer)).parent
+    for path in (*folder.glob("*.py"), folder.parent / "posting.py", folder.parent / "views.py"):
+        raised = re.findall(r'ApiError\("([a-z_]+)"', path.read_text())
+        unknown = set(raised) - known
+        assert not unknown, f"{path.name}: {sorted(unknown)}"
 
 
 async def test_every_answer_has_what_slack_promises(

@@ -50,8 +50,11 @@ def _stored_plain(text: str) -> str:
     return BARE_LINK.sub(lambda found: f"<{found.group()}>", escaped)
 
 
-def read_content(args: Json) -> Content:
-    """The content of chat.postMessage and its kin; ApiError where Slack refuses it."""
+def read_content(args: Json, too_long: str = "msg_blocks_too_long") -> Content:
+    """The content of chat.postMessage and its kin; ApiError where Slack refuses it.
+
+    `too_long` is the method's own name for blocks that are too long together.
+    """
     markdown = args.get("markdown_text")
     if markdown is not None:
         if args.get("text") or args.get("blocks"):
@@ -62,7 +65,7 @@ def read_content(args: Json) -> Content:
         return Content(as_stored(markdown), blocks, _attachments(args), read_metadata(args))
     blocks = checked_message_blocks(args["blocks"]) if args.get("blocks") else []
     if blocks_length(blocks) > kit.BLOCKS_CHARACTER_LIMIT:
-        raise ApiError("msg_blocks_too_long")
+        raise ApiError(too_long)
     text = as_stored(str(args.get("text") or ""))
     return Content(text, blocks, _attachments(args), read_metadata(args))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bridge.sandbox.slack.blocks import blocks_length
 from bridge.sandbox.slack.channels import Channel
 from bridge.sandbox.slack.errors import ApiError, Json
 from bridge.sandbox.slack.messages import Message
@@ -166,9 +165,7 @@ def update(call: Call) -> Json:
 
 def _content_for_update(call: Call, message: Message) -> Content:
     """What is left out stays, an empty list removes; metadata is kept unless given."""
-    given = read_content(call.args)
-    if blocks_length(given.blocks) > EDIT_TEXT_LIMIT * 10:
-        raise ApiError("msg_too_long")
+    given = read_content(call.args, "msg_too_long")
     kept_blocks = "blocks" not in call.args and "markdown_text" not in call.args
     content = Content(
         given.text if "text" in call.args or "markdown_text" in call.args else message.text,
@@ -218,8 +215,9 @@ def post_ephemeral(call: Call) -> Json:
 
 
 def _ephemeral_content(call: Call) -> Content:
-    """This method documents no msg_blocks_too_long and no metadata errors."""
-    content = read_content({key: value for key, value in call.args.items() if key != "metadata"})
+    """This method documents no errors of metadata, so it is left unread."""
+    named = {key: value for key, value in call.args.items() if key != "metadata"}
+    content = read_content(named, "msg_too_long")
     if content.is_empty:
         raise ApiError("no_text")
     return content

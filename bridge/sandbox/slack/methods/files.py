@@ -50,7 +50,7 @@ def get_upload_url(call: Call) -> Json:
 def complete_upload(call: Call) -> Json:
     wanted = _wanted_files(call)
     channels = _share_channels(call)
-    blocks = checked_message_blocks(call.get("blocks")) if call.get("blocks") else []
+    blocks = _blocks(call)
     for entry in wanted:
         found = call.workspace.files.ticket_of(str(entry["id"]))
         if found is None or found[1].data is None:
@@ -60,6 +60,15 @@ def complete_upload(call: Call) -> Json:
         loop = asyncio.get_running_loop()
         loop.call_later(SHARE_DELAY_SECONDS, _share, call, channels, files, blocks)
     return {"files": [file.full_json(call.world.base_url) for file in files]}
+
+
+def _blocks(call: Call) -> list[Json]:
+    if not call.get("blocks"):
+        return []
+    try:
+        return checked_message_blocks(call.get("blocks"))
+    except ApiError as error:
+        raise ApiError("invalid_blocks", **error.fields) from error  # all this method documents
 
 
 def _wanted_files(call: Call) -> list[Json]:
