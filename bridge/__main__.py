@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -129,4 +128,4 @@ def _refuse(sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

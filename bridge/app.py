@@ -14,7 +14,7 @@ from bridge.errors import StartRefused
 from bridge.outbox.gates import Gates, no_budget, provider_budget
 from bridge.outbox.settling import Timing
 from bridge.outbox.worker import Worker
-from bridge.relay.settled import ON_SETTLED
+from bridge.relay.settled import ON_SETTLED, tell_stuck
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.settings import Settings
 from bridge.slack.side import SlackSide, build_slack
@@ -111,6 +111,7 @@ async def _compose(
             liveness,
             {"slack": slack.sender, "ringcentral": ringcentral.sender},
             ON_SETTLED,
+            on_stuck=tell_stuck,
             budget_of=budget_of,
             timing=Timing(
                 send_seconds=settings.send_seconds,

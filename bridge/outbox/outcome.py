@@ -143,3 +143,5 @@ class Settlement:
 
 
 OnSettled = Callable[[Session, Settlement], None]
+OnStuck = Callable[[Session, Claimed, str, datetime], None]
+"""Told whenever a delivery waits for an administrator: the delivery, the reason, product time."""

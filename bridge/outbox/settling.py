@@ -21,6 +21,7 @@ from bridge.outbox.outcome import (
     Claimed,
     Finding,
     OnSettled,
+    OnStuck,
     Outcome,
     Refused,
     Sender,
@@ -52,11 +53,13 @@ class Settler:
         clock_: Clock,
         senders: Mapping[str, Sender],
         on_settled: Mapping[str, OnSettled],
+        on_stuck: OnStuck,
         timing: Timing,
     ) -> None:
         self._clock = clock_
         self._senders = senders
         self._on_settled = on_settled
+        self._on_stuck = on_stuck
         self._timing = timing
 
     def write_unstarted(
@@ -110,6 +113,8 @@ class Settler:
         if isinstance(decision, retry.GiveUp):
             self._end(session, delivery, Refused(decision.reason, later.reason))
             return
+        if later.patient:
+            self._on_stuck(session, delivery, later.reason, now)
         claims.wait_again(
             session,
             delivery.id,

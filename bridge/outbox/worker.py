@@ -29,6 +29,7 @@ from bridge.outbox.outcome import (
     Claimed,
     Finding,
     OnSettled,
+    OnStuck,
     Outcome,
     Ready,
     Refused,
@@ -69,6 +70,7 @@ class Worker:
         senders: Mapping[str, Sender],
         on_settled: Mapping[str, OnSettled],
         *,
+        on_stuck: OnStuck = lambda *_: None,
         budget_of: permits.BudgetOf = permits.provider_budget,
         timing: Timing | None = None,
         in_flight: int = 48,
@@ -79,7 +81,7 @@ class Worker:
         self._senders = senders
         self._budget_of = budget_of
         self._timing = timing or Timing()
-        self._settler = Settler(clock_, senders, on_settled, self._timing)
+        self._settler = Settler(clock_, senders, on_settled, on_stuck, self._timing)
         self._in_flight = in_flight
         self._numbers = itertools.count(1)
         self._awake = asyncio.Event()
@@ -160,10 +162,16 @@ class Worker:
         if not task.cancelled() and task.exception() is not None:
             log.error("delivery.crashed", task=task.get_name(), exc_info=task.exception())
 
-    def _seconds_to_sleep(self, session: Session, gate_opens_at: datetime | None) -> float:
-        machine_now = clock.machine_now()
+    def _seconds_to_sleep(
+        self,
+        session: Session,
+        now: datetime,
+        machine_now: datetime,
+        gate_opens_at: datetime | None,
+    ) -> float:
+        # as of the times that were claimed by: what falls due in between would be slept over
         waits = [self._timing.poll_seconds, max(0.0, self._reap_at - clock.monotonic())]
-        due_at = claims.next_due_at(session, self._clock.now())
+        due_at = claims.next_due_at(session, now)
         if due_at is not None:
             waits.append(self._clock.seconds_until(due_at))
         machine_times = (claims.next_machine_at(session, machine_now), gate_opens_at)
@@ -182,7 +190,9 @@ class Worker:
         loaded = [self._load(session, _claimed(row)) for row in rows]
         unsure = self._claim_looks(session, machine_now, free)
         more = len(due) == free
-        wait_seconds = 0.0 if more else self._seconds_to_sleep(session, opens_at)
+        wait_seconds = (
+            0.0 if more else self._seconds_to_sleep(session, now, machine_now, opens_at)
+        )
         return _Batch(loaded, unsure, wait_seconds)
 
     def _take_permits(

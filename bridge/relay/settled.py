@@ -18,6 +18,8 @@ from storage import copies, deliveries, inboxes, messages, threads
 from storage import notices as notice_rows
 from storage.tables import Message, Notice, Thread
 
+NAMES = {"slack": "Slack", "ringcentral": "RingCentral"}
+
 
 def message_settled(session: Session, settlement: Settlement) -> None:
     """A text, its showing in Slack, or its mark."""
@@ -67,6 +69,20 @@ def notice_settled(session: Session, settlement: Settlement) -> None:
 
 def answer_settled(_session: Session, _settlement: Settlement) -> None:
     """A private answer was given, or its asker is out of reach: nothing follows from either."""
+
+
+def tell_stuck(session: Session, delivery: Claimed, reason: str, now: datetime) -> None:
+    """It waits until an administrator mends something: they hear of each cause once a day."""
+    notices.tell_administrators(
+        session,
+        f"stuck:{delivery.side}:{delivery.gate}:{reason}:{now.date()}",
+        "stuck",
+        {
+            "sentence": f"{NAMES[delivery.side]} does not take what the bridge owes it: "
+            f"it says {reason}. Nothing is lost; it goes on by itself once that is mended."
+        },
+        now,
+    )
 
 
 ON_SETTLED: Mapping[str, OnSettled] = {
