@@ -138,12 +138,12 @@ async def test_it_runs_as_a_process_of_its_own() -> None:
 
 
 async def test_a_hundred_texts_a_second_are_no_burden() -> None:
-    """With limits off and 20,000 records on file, 200 texts take less than two seconds."""
+    """With 20,000 records on file 200 texts, client included, take less than 2 s of a core."""
     async with dana_at(rate_limits=False) as (simulator, api):
         simulator.fill(20_000)
         headers = {"Authorization": f"Bearer {api.access_token}"}
         body = sms("Hi", [ALICE], NUMBER)
-        started_at = time.monotonic()
+        used_before = time.process_time()
         for _text in range(200):
             assert (await api.http.post(SMS, json=body, headers=headers)).status_code == 200
-        assert time.monotonic() - started_at < 2.0
+        assert time.process_time() - used_before < 2.0

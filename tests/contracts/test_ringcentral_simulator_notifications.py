@@ -404,6 +404,23 @@ async def test_a_lost_line_is_recovered_with_its_events() -> None:
             assert (await again.read())[1]["body"]["subject"] == "After"
 
 
+async def test_a_line_lost_twice_loses_nothing() -> None:
+    """A line that is lost again right after its recovery can be recovered from where it was."""
+    async with dana_at() as (simulator, api):
+        async with line_to(api) as (line, _):
+            await line.subscribe(INSTANT)
+            simulator.drop_websockets()
+            with pytest.raises(ConnectionClosed):
+                await line.read()
+        await simulator.phone(ALICE).texts("In the gap", to=NUMBER)
+        await simulator.settled()
+        async with line_to(api, line.wsc) as (again, _):
+            simulator.drop_websockets()
+        async with line_to(api, again.wsc) as (third, hello):
+            assert hello[1]["recoveryState"] == "Successful"
+            assert (await third.read())[1]["body"]["subject"] == "In the gap"
+
+
 async def test_a_line_lost_for_too_long_starts_anew() -> None:
     """After the recovery time its subscription and events are gone: recoveryState is Failed."""
     async with dana_at() as (simulator, api):
@@ -437,15 +454,13 @@ async def test_an_idle_line_is_closed() -> None:
 async def test_a_websocket_token_is_good_once_and_briefly() -> None:
     """A second connection with the same token, or one after half a minute, is refused."""
     async with dana_at() as (simulator, api):
-        token = (await api.call("POST", "/restapi/oauth/wstoken")).json()
-        address = token["uri"].replace("ws://", "http://")
-        upgrade = {"access_token": token["ws_access_token"]}
-        async with connect(f"{token['uri']}?access_token={token['ws_access_token']}"):
-            assert (await api.http.get(address, params=upgrade)).status_code == 401
-        late = (await api.call("POST", "/restapi/oauth/wstoken")).json()
-        simulator.clock.forward(31)
-        upgrade = {"access_token": late["ws_access_token"]}
-        assert (await api.http.get(address, params=upgrade)).status_code == 401
+        for wait_seconds, kinds in [(0, ["ConnectionDetails", "Error"]), (31, ["Error", "Error"])]:
+            token = (await api.call("POST", "/restapi/oauth/wstoken")).json()
+            simulator.clock.forward(wait_seconds)
+            for kind in kinds:
+                address = f"{token['uri']}?access_token={token['ws_access_token']}"
+                async with connect(address) as socket:
+                    assert (await Line(socket).read())[0]["type"] == kind
 
 
 def test_events_are_judged_too() -> None:

@@ -58,12 +58,12 @@ class Sockets:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """GET /ws?access_token=...[&wsc=...]: one socket from its first frame to its last."""
         session = self._world.sessions.take_websocket_token(request.query.get("access_token", ""))
-        if session is None:
-            return web.json_response({"errorCode": "OAU-213"}, status=401)
-        if self._is_full(session):
-            return web.json_response({"errorCode": "CMN-301"}, status=429)
         socket = web.WebSocketResponse(heartbeat=PING_SECONDS)
         await socket.prepare(request)
+        if session is None:
+            return await _turn_away(socket, "OAU-213", "Token not found")
+        if self._is_full(session):
+            return await _turn_away(socket, "CMN-301", "Too many connections")
         wsc = request.query.get("wsc")
         connection, recovered_from = self._find_or_open(session, wsc)
         connection.socket, connection.transport = socket, request.transport
@@ -112,10 +112,15 @@ class Sockets:
         }
         if wsc is not None:
             body["recoveryState"] = "Failed" if recovered_from is None else "Successful"
-        missed = [frame for number, frame in connection.buffer if number > (recovered_from or 0)]
-        await self._write(connection, [self._meta("ConnectionDetails", connection), body])
-        for frame in missed if recovered_from is not None else []:
-            await self._write(connection, frame)
+        hello = self._meta("ConnectionDetails", connection)
+        if recovered_from is not None:
+            # Below what follows: a line lost again before the replay must not skip it.
+            token = f"{connection.connection_id}.{recovered_from}"
+            hello["wsc"] = {"token": token, "sequence": recovered_from}
+        await self._write(connection, [hello, body])
+        for number, frame in list(connection.buffer):
+            if recovered_from is not None and number > recovered_from:
+                await self._write(connection, frame)
 
     def _meta(self, kind: str, connection: Connection, **members: Any) -> dict[str, Any]:
         meta = {"type": kind, "messageId": str(uuid.uuid4()), "wsc": connection.next_wsc()}
@@ -262,6 +267,14 @@ class Sockets:
         for connection in list(self._connections.values()):
             if connection.socket is not None:
                 await connection.socket.close()
+
+
+async def _turn_away(socket: web.WebSocketResponse, code: str, text: str) -> web.WebSocketResponse:
+    """Refuse a connection as RingCentral does: with an Error for its first frame."""
+    meta = {"type": "Error", "messageId": str(uuid.uuid4())}
+    await socket.send_str(json.dumps([meta, {"errorCode": code, "message": text}]))
+    await socket.close()
+    return socket
 
 
 def _read_frame(text: str) -> tuple[dict[str, Any], Any]:
