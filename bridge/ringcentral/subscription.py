@@ -33,6 +33,7 @@ REMEDIES = {
     "SUB-523": "RingCentral wants https: check BRIDGE_PUBLIC_URL",
     "SUB-524": "RingCentral does not trust the certificate: serve its intermediates too",
     "SUB-525": "the answer from the address is not the bridge's: check the proxy",
+    "SUB-405": "the login may not hear of its numbers' stores: make its user a super admin",
     "SUB-505": "the login has 30 subscriptions: delete those of other installations",
 }
 
@@ -88,8 +89,8 @@ class SubscriptionWatch:
             return
         wanted = filters_of(stores)
         living = await self._find_living(on_file) if on_file is not None else None
-        if living is None or on_file is None:
-            await self._create(wanted)
+        if living is None:
+            await self._create(wanted, on_file)
         else:
             await self._mend(living, wanted)
 
@@ -128,7 +129,7 @@ class SubscriptionWatch:
             log.info("ringcentral.subscription_renewed")
         await self._settle(living)
 
-    async def _create(self, wanted: list[str]) -> None:
+    async def _create(self, wanted: list[str], replaced: Subscription | None) -> None:
         """The secret is on file before RingCentral is asked: a notification may come first."""
         token = await self._database.write(
             subscriptions.announce,
@@ -137,7 +138,7 @@ class SubscriptionWatch:
             secrets.token_urlsafe(24),
             machine_now(),
         )
-        await self._delete_others()
+        await self._delete_others(replaced.ringcentral_subscription_id if replaced else "")
         made = await self._client.request(
             "POST",
             SUBSCRIPTIONS_PATH,
@@ -147,11 +148,11 @@ class SubscriptionWatch:
         await self._database.write(cursors.open_gaps, machine_now())
         log.info("ringcentral.subscription_created", filters=len(wanted))
 
-    async def _delete_others(self) -> None:
-        """Those at our address whose secret we no longer know, and the dead ones."""
+    async def _delete_others(self, replaced_id: str) -> None:
+        """The one to be replaced, and those at our address whose secret nobody knows."""
         listed = await self._client.request("GET", SUBSCRIPTIONS_PATH)
         for each in listed.get("records", []):
-            if _address(each) == self._address:
+            if _address(each) == self._address or each["id"] == replaced_id:
                 await self._delete(each["id"])
 
     async def _delete(self, subscription_id: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from sqlmodel import Session, select
@@ -17,6 +17,8 @@ from starlette.routing import Route
 from bridge.settings import Settings
 from storage import logins, secrets
 from storage.tables import Inbox, KeptEvent, Message, Notice, Subscription, Workspace
+
+T = TypeVar("T")
 
 TEAM_ID, CHANNEL_ID, ADMINISTRATOR_ID = "T0001", "C0001", "U0ADA"
 VERIFICATION_TOKEN = "a-secret-of-the-tests"
@@ -108,11 +110,19 @@ def find_notices(session: Session) -> list[Notice]:
     return list(session.exec(select(Notice)))
 
 
-@contextlib.asynccontextmanager
-async def serving(routes: Sequence[Route]) -> AsyncIterator[str]:
-    """A real web server on loopback with these routes; gives its address."""
+def listen() -> tuple[socket.socket, str]:
+    """A port of our own on loopback, and its address; for a server that starts later."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    routes: Sequence[Route], listener: socket.socket | None = None
+) -> AsyncIterator[str]:
+    """A real web server on loopback with these routes; gives its address."""
+    listener = listener or listen()[0]
     config = uvicorn.Config(Starlette(routes=list(routes)), log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -125,3 +135,11 @@ async def serving(routes: Sequence[Route]) -> AsyncIterator[str]:
         server.should_exit = True
         await asyncio.wait_for(task, 5)
         listener.close()
+
+
+async def eventually(look: Callable[[], Awaitable[T]], timeout_seconds: float = 5.0) -> T:
+    """The first truthy answer to `look`; raises TimeoutError."""
+    async with asyncio.timeout(timeout_seconds):
+        while not (seen := await look()):  # noqa: ASYNC110 -- what is looked at has no event
+            await asyncio.sleep(0.02)
+    return seen
