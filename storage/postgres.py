@@ -128,11 +128,14 @@ class PostgresStore:
                 if not _is_conflict(error) and (was_lost or not is_lost):
                     raise
                 was_lost = was_lost or is_lost
-            self.counts.reruns += 1
-            # at once it would often overtake the very unit it yielded to, and deadlock again
-            longest_seconds = min(BACKOFF_SECONDS * 2**rerun, LONGEST_BACKOFF_SECONDS)
-            self._closing.wait(random.uniform(longest_seconds / 2, longest_seconds))
+            self._back_off(rerun)
         return run_call(call)
+
+    def _back_off(self, rerun: int) -> None:
+        # at once it would often overtake the very unit it yielded to, and deadlock again
+        longest_seconds = min(BACKOFF_SECONDS * 2**rerun, LONGEST_BACKOFF_SECONDS)
+        self._closing.wait(random.uniform(longest_seconds / 2, longest_seconds))
+        self.counts.reruns += 1
 
     def _write(self, call: Call) -> Outcome:
         with self._engine.connect() as connection:
