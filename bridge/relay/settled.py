@@ -60,7 +60,9 @@ def notice_settled(session: Session, settlement: Settlement) -> None:
                 _move_notice(session, notice, now)
                 _post_again(session, delivery, now)
         case Refused(reason=reason):
-            _tell_unshown(session, delivery, reason, now)
+            # Words about words that were refused would be refused as well, for ever.
+            if notice_rows.get(session, delivery.subject_id).kind != "unshown":
+                _tell_unshown(session, delivery, reason, now)
         case Unsure():
             _post_again(session, delivery, now)
         case _:
