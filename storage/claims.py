@@ -136,7 +136,9 @@ def start(
         .values(state="started", attempts=Delivery.attempts + 1, looks=0),
     )
     if not started:
-        _rows(session, update(Delivery).where(mine).values(state="waiting", claim=None))
+        stepped_back = update(Delivery).where(mine)
+        if _rows(session, stepped_back.values(state="waiting", claim=None, lease_until_at=None)):
+            signal(session, SIGNAL)
         return None
     attempt = Attempt(
         delivery_id=delivery_id, worker=worker, started_at=machine_now, deadline_at=deadline_at
@@ -225,7 +227,7 @@ def settle(
 
 def show_newer(session: Session, delivery_id: int, due_at: datetime) -> None:
     """Open a settled display delivery again where it was asked to show more than it showed."""
-    _rows(
+    reopened = _rows(
         session,
         update(Delivery)
         .where(
@@ -235,23 +237,25 @@ def show_newer(session: Session, delivery_id: int, due_at: datetime) -> None:
         )
         .values(state="waiting", due_at=due_at, attempts=0, settled_at=None),
     )
+    if reopened:
+        signal(session, SIGNAL)
 
 
 def become_unsure(session: Session, delivery_id: int, claim_name: str, look_at: datetime) -> bool:
     """A started attempt whose end nobody knows: it is looked up at `look_at`."""
-    return (
-        _rows(
-            session,
-            update(Delivery)
-            .where(
-                col(Delivery.id) == delivery_id,
-                col(Delivery.claim) == claim_name,
-                col(Delivery.state) == "started",
-            )
-            .values(state="unsure", look_at=look_at, looks=0, lease_until_at=None),
+    unsure = _rows(
+        session,
+        update(Delivery)
+        .where(
+            col(Delivery.id) == delivery_id,
+            col(Delivery.claim) == claim_name,
+            col(Delivery.state) == "started",
         )
-        > 0
+        .values(state="unsure", look_at=look_at, looks=0, lease_until_at=None),
     )
+    if unsure:
+        signal(session, SIGNAL)  # the worker sleeps no longer than until the look
+    return unsure > 0
 
 
 def find_looks(session: Session, machine_now: datetime, limit: int) -> list[Delivery]:
@@ -289,7 +293,7 @@ def look_again(
     session: Session, delivery_id: int, claim_name: str, look_at: datetime, *, counts: bool
 ) -> None:
     """The look decided nothing yet; `counts` is false where the provider did not answer it."""
-    _rows(
+    again = _rows(
         session,
         update(Delivery)
         .where(
@@ -299,6 +303,8 @@ def look_again(
         )
         .values(look_at=look_at, looks=Delivery.looks + (1 if counts else 0)),
     )
+    if again:
+        signal(session, SIGNAL)
 
 
 def get_last_attempt(session: Session, delivery_id: int) -> Attempt:

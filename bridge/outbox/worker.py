@@ -190,9 +190,7 @@ class Worker:
         loaded = [self._load(session, _claimed(row)) for row in rows]
         unsure = self._claim_looks(session, machine_now, free)
         more = len(due) == free
-        wait_seconds = (
-            0.0 if more else self._seconds_to_sleep(session, now, machine_now, opens_at)
-        )
+        wait_seconds = 0.0 if more else self._seconds_to_sleep(session, now, machine_now, opens_at)
         return _Batch(loaded, unsure, wait_seconds)
 
     def _take_permits(
