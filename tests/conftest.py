@@ -33,28 +33,27 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def new_postgres_database(postgres_url: str) -> Iterator[Callable[[str], str]]:
-    """Makes databases, from a template, and drops them at the end of the run."""
+    """Makes databases from a template, and drops them after the test."""
     made: list[str] = []
 
     def make(template: str) -> str:
-        name = f"bridge_{uuid4().hex}"  # unique across workers of one run and runs on one server
-        _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-        made.append(name)
-        return _with_name(postgres_url, name)
+        made.append(_create_database(postgres_url, template))
+        return made[-1]
 
     yield make
-    for name in made:
-        _execute(postgres_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    for url in made:
+        _drop_database(postgres_url, url)
 
 
 @pytest.fixture(scope="session")
-def postgres_template(new_postgres_database: Callable[[str], str]) -> str:
+def postgres_template(postgres_url: str) -> Iterator[str]:
     """The name of a PostgreSQL database that holds the schema and no rows."""
-    url = new_postgres_database("template0")
+    url = _create_database(postgres_url, "template0")
     _create_tables(url)
-    return url_name(url)
+    yield _name_of(url)
+    _drop_database(postgres_url, url)
 
 
 @pytest.fixture(scope="session")
@@ -94,13 +93,18 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-def url_name(url: str) -> str:
-    """The name of the database a URL points at."""
+def _create_database(server_url: str, template: str) -> str:
+    name = f"bridge_{uuid4().hex}"  # unique across workers of one run and runs on one server
+    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return parse_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+def _drop_database(server_url: str, url: str) -> None:
+    _execute(server_url, f"DROP DATABASE {_name_of(url)} WITH (FORCE)")
+
+
+def _name_of(url: str) -> str:
     return str(parse_url(url).database)
-
-
-def _with_name(url: str, name: str) -> str:
-    return parse_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 def _execute(url: str, statement: str) -> None:
