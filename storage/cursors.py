@@ -75,11 +75,13 @@ def lose_token(session: Session, store: str) -> None:
     )
 
 
-def advance(session: Session, store: str, sync_token: str, synced_at: datetime) -> None:
-    """All up to `synced_at` (RingCentral's time) is on file: the gap is closed."""
+def advance(
+    session: Session, store: str, sync_token: str, synced_at: datetime, since_at: datetime
+) -> None:
+    """All from `since_at` to `synced_at`, in RingCentral's time, is on file: the gap is closed."""
     session.execute(
         update(Cursor)
         .where(col(Cursor.store) == store)
-        .values(sync_token=sync_token, synced_at=synced_at, gap_open=False)
+        .values(sync_token=sync_token, synced_at=synced_at, since_at=since_at, gap_open=False)
     )
     signal(session, "deliveries")

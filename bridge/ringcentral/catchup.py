@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +36,9 @@ log = structlog.get_logger(__name__)
 INVALID_TOKEN_CODES = frozenset({"CMN-101", "MSG-333", "MSG-411"})
 CONNECT_OVERLAP = timedelta(seconds=5)  # no history floods a channel that was just connected
 LOST_OVERLAP = timedelta(hours=1)  # receipts of texts that were under way
+# Records show whole seconds and are filtered by their milliseconds: a page's oldest second is
+# asked for again to its end.
+ONE_SHOWN_SECOND = timedelta(milliseconds=999)
 PAGE_RECORDS = 250
 MOST_PAGES = 200
 COMMIT_RECORDS = 100
@@ -43,6 +47,15 @@ EVENT_SPACING_SECONDS = 2.0  # between two syncs of one store: Light allows 50 r
 LONGEST_RETRY_SECONDS = 64.0
 
 Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cursor goes with the last record of a sync. Times are RingCentral's."""
+
+    token: str
+    synced_at: datetime
+    since_at: datetime
 
 
 class CatchUp:
@@ -158,13 +171,15 @@ class CatchUp:
                 log.warning("ringcentral.sync_token_lost", store=cursor.store)
                 await self._database.write(cursors.lose_token, cursor.store)
             else:
-                await self._commit(cursor, answer["records"], _sync_info(answer))
+                place = _place(_sync_info(answer), cursor.since_at)
+                await self._commit(cursor, answer["records"], place)
                 return
-        since_at = cursor.since_at + await client.server_clock() - CONNECT_OVERLAP
-        if cursor.synced_at is not None:
-            since_at = max(since_at, cursor.synced_at - LOST_OVERLAP)
+        if cursor.synced_at is None:  # from then on since_at is RingCentral's time too
+            since_at = cursor.since_at + await client.server_clock() - CONNECT_OVERLAP
+        else:
+            since_at = max(cursor.since_at, cursor.synced_at - LOST_OVERLAP)
         records, info = await self._read_since(client, cursor, since_at)
-        await self._commit(cursor, records, info)
+        await self._commit(cursor, records, _place(info, since_at))
 
     async def _read_changes(
         self, client: RingCentralClient, cursor: Cursor, token: str
@@ -189,15 +204,14 @@ class CatchUp:
             oldest_at = _oldest(page["records"])
             if not _sync_info(page).get("olderRecordsExist") or oldest_at is None:
                 break
-            params = {**params, "dateTo": render_time(oldest_at)}
+            params = {**params, "dateTo": render_time(oldest_at + ONE_SHOWN_SECOND)}
             page = _checked(await read_store(client, cursor.store, "message-sync", params, BULK))
-            if _oldest(page["records"]) == oldest_at:  # more of one moment than a page holds
+            if _oldest(page["records"]) == oldest_at:  # more of one second than a page holds
                 params["recordCount"] *= 2
             records += page["records"]
         return records, _sync_info(first)
 
-    async def _commit(self, cursor: Cursor, records: Sequence[Record], info: Record) -> None:
-        token, synced_at = _place(info)
+    async def _commit(self, cursor: Cursor, records: Sequence[Record], place: Place) -> None:
         ordered = _oldest_first(records)
         parts = [
             ordered[start : start + COMMIT_RECORDS]
@@ -205,12 +219,12 @@ class CatchUp:
         ] or [[]]
         for part in parts[:-1]:
             await self._stage(cursor.store, part)
-        await self._stage(cursor.store, parts[-1], (token, synced_at))
+        await self._stage(cursor.store, parts[-1], place)
         if ordered or cursor.gap_open:
             log.info("ringcentral.store_synced", store=cursor.store, records=len(ordered))
 
     async def _stage(
-        self, store: str, records: Sequence[Record], place: tuple[str, datetime] | None = None
+        self, store: str, records: Sequence[Record], place: Place | None = None
     ) -> None:
         now = self._clock.now()
         try:
@@ -222,7 +236,7 @@ class CatchUp:
             await self._stage_singly(store, records, place)
 
     async def _stage_singly(
-        self, store: str, records: Sequence[Record], place: tuple[str, datetime] | None
+        self, store: str, records: Sequence[Record], place: Place | None
     ) -> None:
         now = self._clock.now()
         for record in records:
@@ -241,7 +255,7 @@ def stage(
     store: str,
     records: Sequence[Record],
     region: str,
-    place: tuple[str, datetime] | None,
+    place: Place | None,
     now: datetime,
 ) -> None:
     """Hand on records, oldest first; with the last of them comes the new place of the cursor."""
@@ -255,8 +269,7 @@ def stage(
         if parsed is not None:
             arrivals.receive_record(session, parsed, now)
     if place is not None:
-        token, synced_at = place
-        cursors.advance(session, store, token, synced_at)
+        cursors.advance(session, store, place.token, place.synced_at, place.since_at)
         release_gap(session, store, now)
 
 
@@ -299,11 +312,12 @@ def _sync_info(answer: Mapping[str, Any]) -> Record:
     return info
 
 
-def _place(info: Record) -> tuple[str, datetime]:
+def _place(info: Record, since_at: datetime) -> Place:
     token = info.get("syncToken")
     if not isinstance(token, str) or not token:
         raise Problem("RingCentral gave no sync token.", "unreadable")
-    return token, parse_time(info["syncTime"]) if info.get("syncTime") else machine_now()
+    synced_at = parse_time(info["syncTime"]) if info.get("syncTime") else machine_now()
+    return Place(token, synced_at, since_at)
 
 
 def _oldest(records: Sequence[Record]) -> datetime | None:
