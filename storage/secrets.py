@@ -1,16 +1,12 @@
 """Secrets at rest: Fernet tokens under keys that can be rotated.
 
 The first key encrypts, every key decrypts. To rotate: put a new key in front, start again, run
-`rotate_stored` over the tables, then remove the old key.
+storage.rotation over the tables, then remove the old key.
 """
 
 from collections.abc import Sequence
-from operator import eq
-from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import Column, MetaData, Table, Text, and_, select, type_coerce, update
-from sqlmodel import Session
 
 KEY_ADVICE = "Set BRIDGE_SECRET_KEYS to one or more Fernet keys, newest first."
 
@@ -63,16 +59,6 @@ def rotate(token: str) -> str:
         raise SecretUnreadable("A stored secret opens with none of the keys.") from error
 
 
-def rotate_stored(session: Session, metadata: MetaData) -> int:
-    """Put every stored secret under the newest key, in one transaction; returns how many.
-
-    Each row is replaced only while it still holds what was read, so a token refreshed meanwhile
-    by another process is left as that process wrote it.
-    """
-    columns = [column for table in metadata.sorted_tables for column in _secret_columns(table)]
-    return sum(_rotate_column(session, column) for column in columns)
-
-
 def _fernet(key: str, place: int) -> Fernet:
     try:
         return Fernet(key)
@@ -84,20 +70,3 @@ def _keys() -> MultiFernet:
     if _keyring is None:
         raise SecretKeysMissing(f"This process was given no secret keys. {KEY_ADVICE}")
     return _keyring
-
-
-def _secret_columns(table: Table) -> list[Column[Any]]:
-    from storage.types import Encrypted  # here, because types imports this file
-
-    return [column for column in table.columns if isinstance(column.type, Encrypted)]
-
-
-def _rotate_column(session: Session, column: Column[Any]) -> int:
-    token = type_coerce(column, Text)
-    key = tuple(column.table.primary_key.columns)
-    rows = session.execute(select(token, *key).where(token.is_not(None))).all()
-    for old, *identity in rows:
-        is_the_row = and_(token == old, *map(eq, key, identity))
-        change = update(column.table).where(is_the_row)
-        session.execute(change.values({column: type_coerce(rotate(old), Text)}))
-    return len(rows)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import StatementError
 
 from storage import secrets
 from storage.database import Database, Session
+from storage.rotation import rotate_stored
 from storage.types import Encrypted, Json, UtcDateTime
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -123,7 +124,7 @@ async def test_keys_rotate_without_a_gap(database: Database) -> None:
     await database.write(put, "none", secret=None)
     secrets.use_keys([new, old])
     assert (await database.read(get, "a")).secret == "first"
-    assert await database.write(secrets.rotate_stored, metadata) == 1
+    assert await database.write(rotate_stored, metadata) == 1
     secrets.use_keys([new])
     assert (await database.read(get, "a")).secret == "first"
 
