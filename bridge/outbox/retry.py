@@ -40,9 +40,14 @@ def next_try(
         longest = LONGEST_PATIENT_WAIT_SECONDS if later.patient else LONGEST_WAIT_SECONDS
         wait = min(2.0 ** max(1, min(attempts, 16)), longest)
     due_at = now + timedelta(seconds=wait)
-    if goes_stale and due_at - due_since > STALE_AFTER:
+    if goes_stale and not later.patient and due_at - due_since > STALE_AFTER:
         return GiveUp("stale")
     return Again(due_at)
+
+
+def is_stale(due_at: datetime, now: datetime, *, goes_stale: bool) -> bool:
+    """True for what was to leave over an hour ago and could not, as after a long stop."""
+    return goes_stale and now - due_at > STALE_AFTER
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,11 @@ def after_look(
 ) -> LookAgain | CountAsAbsent | AskAPerson:
     """What to do when a look found nothing, could not be made, or found too much.
 
-    `looks` counts the answered ones before this. The last one comes past the attempt's deadline,
-    so that nothing can still be on its way. `fate_is_known` is true where the sender itself told
-    that it failed, or is known to be dead: a worker that is only stopped may send yet.
+    `looks` counts the answered ones before this. `looks_after` are spans since the attempt was
+    reported; the last one counts from its deadline instead, so that nothing can still be on its
+    way, and that look alone can tell that nothing is there. `fate_is_known` is true where the
+    sender itself told that it failed, or is known to be dead: a worker that is only stopped may
+    send yet.
     """
     last_at = deadline_at + timedelta(seconds=looks_after[-1])
     match finding:
@@ -95,10 +102,11 @@ def after_look(
             return LookAgain(machine_now + timedelta(seconds=after_seconds or 10.0), False)
         case Absent() if machine_now >= last_at:
             return CountAsAbsent() if fate_is_known else AskAPerson("its sender may still send")
+        case Absent() if looks + 1 < len(looks_after) - 1:
+            # the spans count from the report, and this look was made at one of them
+            wait = looks_after[looks + 1] - looks_after[looks]
+            return LookAgain(min(machine_now + timedelta(seconds=wait), last_at), True)
         case Absent():
-            soon = looks_after[min(looks + 1, len(looks_after) - 1)]
-            look_at = machine_now + timedelta(seconds=soon)
-            is_last = looks + 1 >= len(looks_after) - 1 or look_at > last_at
-            return LookAgain(last_at if is_last else look_at, True)
+            return LookAgain(last_at, True)
         case _:
             return AskAPerson("more than one record could be it")

@@ -5,8 +5,9 @@ A lane keeps order: what it holds goes one at a time, by place.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST = "0"  # a thread's card goes before everything shown in it
 
 
@@ -37,8 +38,9 @@ def answer_lane(thread_id: int | None, answer_id: int) -> str:
 
 def place(sent_at: datetime, external_id: str) -> str:
     """A text's place: by the provider's time, then by its id. Sorts as text."""
-    microseconds = int(sent_at.timestamp() * 1_000_000)
-    return f"1:{microseconds:018d}:{external_id:>20}"
+    microseconds = (sent_at - _EPOCH) // timedelta(microseconds=1)
+    # padded with zeros, as some collations of PostgreSQL pass over blanks
+    return f"1:{microseconds:018d}:{external_id:0>20}"
 
 
 def post_gate(team_id: str, channel_id: str) -> str:
