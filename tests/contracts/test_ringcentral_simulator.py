@@ -103,6 +103,9 @@ async def test_numbers_tell_owner_and_features() -> None:
         simulator.account.number(NUMBER).campaign_status = None
         unlinked = await api.get(f"{EXTENSION}/phone-number/{number_id}/sms-configuration")
         assert "smsCampaignInfo" not in unlinked.json()
+        queue_id = simulator.account.extension("201").extension_id
+        recipients = await api.get(f"{ACCOUNT}/extension/{queue_id}/sms-recipients")
+        assert [each["name"] for each in recipients.json()["smsRecipients"]] == ["Dana"]
         assert "features" not in (await api.get(f"{ACCOUNT}/phone-number")).json()["records"][0]
 
 

@@ -109,6 +109,8 @@ async def test_control_over_http() -> None:
         assert added.status_code == 201
         wrong = await control.post("/_sandbox/faults", json={"kind": "magic"})
         assert wrong.status_code == 400
+        unread = await control.post("/_sandbox/app_sends", content=b"not json")
+        assert unread.status_code == 400
         assert (await control.get(EXTENSION)).status_code == 500
         assert (await control.delete("/_sandbox/faults")).json() == []
         moved = await control.post("/_sandbox/clock", json={"forward_seconds": 60})

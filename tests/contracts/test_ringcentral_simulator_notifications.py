@@ -156,6 +156,15 @@ async def test_an_admin_may_listen_to_others_and_a_user_may_not() -> None:
             assert codes(await eli.call("POST", SUBSCRIPTION, body)) == ["SUB-405"]
 
 
+async def test_queue_events_can_reach_the_queues_texters() -> None:
+    """Undocumented by the carrier, so it can be switched on: a queue's texts reach `~` filters."""
+    for reaches in (False, True):
+        async with subscribed(queue_events_to_recipients=reaches) as (simulator, _, webhook, _sub):
+            await simulator.phone(ALICE).texts("For the desk", to=QUEUE_NUMBER)
+            await simulator.settled()
+            assert len(webhook.events) == int(reaches)
+
+
 def no_token(_token: str) -> dict[str, str]:
     return {}
 

@@ -49,6 +49,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("no to", {k: v for k, v in body().items() if k != "to"}, 400, "CMN-101"),
     ("nobody", body(to=[]), 400, "CMN-101"),
     ("1001 units", body("x" * 1001), 400, "CMN-101"),
+    ("half of a surrogate pair", body("\ud83d"), 400, "CMN-101"),
     ("501 emoji", body("😀" * 501), 400, "CMN-101"),
     ("words for a number", body(to="Alice"), 400, "CMN-101"),
     ("too short for a number", body(to="+1415555"), 400, "CMN-414"),
@@ -297,6 +298,17 @@ async def test_multipart_begins_with_its_json() -> None:
             },
         )
         assert codes(no_json) == ["CMN-103"]
+
+
+async def test_a_huge_request_is_too_large() -> None:
+    """Above 10 MB nothing is read: 413 in the shape of all errors."""
+    async with dana_at() as (_, api):
+        refused = await api.http.post(
+            f"{EXTENSION}/sms",
+            content=bytes(10 * 1024 * 1024 + 1),
+            headers={"Authorization": f"Bearer {api.access_token}"},
+        )
+        assert (refused.status_code, codes(refused)) == (413, ["MSG-338"])
 
 
 async def test_group_texts_are_one_conversation() -> None:

@@ -47,6 +47,7 @@ async def test_lists_are_filtered() -> None:
         assert await texts_of(api, messageType="VoiceMail") == []
         assert await texts_of(api, distinctConversations="true") == ["To Alice", "From Carol"]
         assert codes(await api.get(STORE, direction="Sideways")) == ["CMN-101"]
+        assert codes(await api.get(STORE, direction="Inbound,Outbound")) == ["CMN-101"]
         assert codes(await api.get(STORE, dateFrom="yesterday")) == ["CMN-101"]
         assert codes(await api.get(STORE, page=0)) == ["CMN-101"]
 

@@ -86,8 +86,8 @@ class Call:
         return self.query.get(name, "false").lower() == "true"
 
     def values(self, name: str) -> list[str]:
-        """All values of a repeated parameter; a comma separates them too."""
-        return [value for text in self.query.getall(name, []) for value in text.split(",") if value]
+        """All values of a repeated parameter; commas do not separate."""
+        return [value for value in self.query.getall(name, []) if value]
 
 
 @dataclasses.dataclass(slots=True)

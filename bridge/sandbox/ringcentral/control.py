@@ -22,11 +22,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware
-async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def guard_control(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever interface the simulator listens on, its control is for this machine."""
-    if request.path.startswith("/_sandbox/") and not _is_loopback(request.remote):
+    if not request.path.startswith("/_sandbox/"):
+        return await handler(request)
+    if not _is_loopback(request.remote):
         return web.json_response({"error": "from loopback only"}, status=403)
-    return await handler(request)
+    try:
+        return await handler(request)
+    except (KeyError, TypeError, ValueError) as error:
+        return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
 
 
 def _is_loopback(address: str | None) -> bool:
@@ -59,9 +64,10 @@ class Control:
             for each in body.get("attachments", [])
         ]
         phone = self._simulator.phone(request.match_info["number"])
+        to = body["to"]
         try:
-            message = await phone.texts(body.get("text", ""), to=body["to"], attachments=files)
-        except (KeyError, LookupError) as error:
+            message = await phone.texts(body.get("text", ""), to=to, attachments=files)
+        except LookupError as error:
             return web.json_response({"error": str(error)}, status=409)
         return web.json_response(self._simulator.show(message), status=201)
 
@@ -75,12 +81,9 @@ class Control:
 
     async def _app_sends(self, request: web.Request) -> web.Response:
         body = await request.json()
-        try:
-            message = await self._simulator.app_sends(
-                body["extension"], body["from"], body["to"], body["text"]
-            )
-        except KeyError as error:
-            return web.json_response({"error": str(error)}, status=409)
+        message = await self._simulator.app_sends(
+            body["extension"], body["from"], body["to"], body["text"]
+        )
         return web.json_response(self._simulator.show(message), status=201)
 
     async def _list_messages(self, request: web.Request) -> web.Response:

@@ -43,6 +43,7 @@ CODES: dict[str, tuple[int, str, str]] = {
     "MSG-247": (400, "InvalidParameter", "Short numbers are not allowed: [{parameter}]"),
     "MSG-314": (403, "", "Extension is of inappropriate type"),
     "MSG-333": (400, "", "Invalid message synchronisation: full synchronization is required"),
+    "MSG-338": (400, "", "Message size limit exceeded"),
     "MSG-347": (400, "", "Attachment body is empty"),
     "MSG-348": (415, "", "Unsupported attachment media type"),
     "MSG-365": (400, "InvalidParameter", "Country [{parameter}] is invalid"),

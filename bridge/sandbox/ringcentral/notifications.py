@@ -27,7 +27,7 @@ from bridge.sandbox.ringcentral.subscriptions import EventFilter, Subscription, 
 
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 USER_AGENT = "RingCentral-WebHook/8.0"
-KEPT_NOTIFICATIONS = 100_000
+KEPT_NOTIFICATIONS = 10_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -90,6 +90,14 @@ ROUTES = [
     ),
     Route(
         "GET",
+        EXTENSION + "/sms-recipients",
+        "Light",
+        "ReadAccounts",
+        "",
+        numbers.find_sms_recipients,
+    ),
+    Route(
+        "GET",
         ACCOUNT + "/phone-number",
         "Heavy",
         "ReadAccounts",

@@ -19,7 +19,8 @@ from bridge.sandbox.ringcentral.account import Account, App, default_account, de
 from bridge.sandbox.ringcentral.api.records import remove
 from bridge.sandbox.ringcentral.calls import Call, Part
 from bridge.sandbox.ringcentral.clock import SimulatorClock
-from bridge.sandbox.ringcentral.control import Control, loopback_only
+from bridge.sandbox.ringcentral.control import Control, guard_control
+from bridge.sandbox.ringcentral.dialing import to_e164
 from bridge.sandbox.ringcentral.errors import Refusal
 from bridge.sandbox.ringcentral.messages import Message, conversation_id_of
 from bridge.sandbox.ringcentral.notifications import SentNotification
@@ -67,7 +68,7 @@ class RingCentralSimulator:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes a free one the first time and the same one again later."""
         app = web.Application(
-            middlewares=[self._record_middleware(), loopback_only, self.faults.middleware],
+            middlewares=[self._record_middleware(), guard_control, self.faults.middleware],
             client_max_size=MAX_BODY_BYTES,
         )
         app.add_routes(Control(self).routes())
@@ -130,7 +131,10 @@ class RingCentralSimulator:
                 call.parts = await _read_parts(request)
             else:
                 call.body = await request.read()
-        except (ValueError, AssertionError):
+        except web.HTTPRequestEntityTooLarge:
+            return web.json_response(Refusal("MSG-338").body(), status=413)
+        except (ValueError, AssertionError, RuntimeError):
+            # Whatever aiohttp's multipart reader raises at a malformed body.
             return web.json_response(Refusal("CMN-104").body(), status=400)
         answered = await answer(self.world, call, request[RECORD])
         payload = answered.payload()
@@ -142,8 +146,8 @@ class RingCentralSimulator:
     # People
 
     def phone(self, number: str) -> Phone:
-        """The outside phone with this number (E.164)."""
-        return self.world.carrier.phone(number)
+        """The outside phone with this number, written in any way; a short code stays as it is."""
+        return self.world.carrier.phone(to_e164(number) or number)
 
     async def app_sends(
         self, extension: str | int, from_number: str, to: str | Sequence[str], text: str

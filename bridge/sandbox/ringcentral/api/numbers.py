@@ -67,6 +67,8 @@ def _is_asked_for(call: Call, number: PhoneNumber) -> bool:
     statuses, usages = call.values("status"), call.values("usageType")
     if not set(statuses) <= STATUSES:
         raise Refusal("CMN-101", parameter="status")
+    if not all(usage.isalpha() for usage in usages):
+        raise Refusal("CMN-101", parameter="usageType")
     return (not statuses or number.status in statuses) and (
         not usages or number.usage_type in usages
     )
@@ -107,6 +109,30 @@ async def find_of_account(world: World, call: Call) -> Answer:
         if _is_asked_for(call, number)
     ]
     return _page(world, call, records)
+
+
+async def find_sms_recipients(world: World, call: Call) -> Answer:
+    """Who may text for the numbers of a call queue or site."""
+    extension = named_extension(world, call)
+    holder_ids = {
+        holder_id
+        for number in world.account.numbers
+        if number.extension_id == extension.extension_id
+        for holder_id in number.sms_holder_ids
+    }
+    recipients = [
+        {
+            "id": str(each.extension_id),
+            "extensionNumber": each.number,
+            "extensionType": each.type,
+            "name": each.name,
+            "assignable": True,
+            "hasLicense": True,
+        }
+        for each in world.account.extensions
+        if each.extension_id in holder_ids
+    ]
+    return Answer({"smsRecipients": recipients})
 
 
 async def get_sms_configuration(world: World, call: Call) -> Answer:

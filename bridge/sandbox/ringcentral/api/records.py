@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from email.utils import quote
 from itertools import islice
@@ -136,7 +136,7 @@ def _record(world: World, message: Message) -> Json:
     return world.renderer.rest(message)
 
 
-def newest_of_each_conversation(newest_first: list[Message]) -> list[Message]:
+def newest_of_each_conversation(newest_first: Iterable[Message]) -> list[Message]:
     seen: dict[int, Message] = {}
     for message in newest_first:
         seen.setdefault(message.conversation_id, message)

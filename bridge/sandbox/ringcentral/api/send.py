@@ -103,7 +103,11 @@ def _read_text(body: Json, *, required: bool) -> str:
     text = body.get("text", "")
     if not isinstance(text, str) or (required and not text):
         raise Refusal("CMN-101", parameter="text")
-    if len(text.encode("utf-16-le", "surrogatepass")) // 2 > MAX_TEXT_UNITS:
+    try:
+        units = len(text.encode("utf-16-le")) // 2
+    except UnicodeEncodeError:  # half of a surrogate pair, cut by its sender
+        raise Refusal("CMN-101", parameter="text") from None
+    if units > MAX_TEXT_UNITS:
         raise Refusal("CMN-101", parameter="text")
     return text
 

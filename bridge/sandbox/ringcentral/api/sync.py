@@ -6,7 +6,9 @@ import base64
 import binascii
 import dataclasses
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import islice
 
 from bridge.sandbox.ringcentral.api.records import newest_of_each_conversation, read_query
 from bridge.sandbox.ringcentral.api.whose import readable_store
@@ -72,10 +74,13 @@ def _full(world: World, call: Call) -> Answer:
     store = readable_store(world, call)
     record_count = call.number("recordCount", 0) if "recordCount" in call.query else None
     now, query = world.clock.now(), read_query(world, call)
-    found = list(world.mailboxes.newest_first(query))
+    found: Iterable[Message] = world.mailboxes.newest_first(query)
     if call.flag("distinctConversations"):
         found = newest_of_each_conversation(found)
-    shown = found if record_count is None else found[:record_count]
+    # One more than asked for tells whether older ones exist.
+    shown = list(found if record_count is None else islice(found, record_count + 1))
+    has_older = record_count is not None and len(shown) > record_count
+    shown = shown[:record_count]
     token = SyncToken(
         made_at=now,
         path_store_id=store.extension_id,
@@ -85,7 +90,7 @@ def _full(world: World, call: Call) -> Answer:
         types=sorted(query.types),
         conversation_id=query.conversation_id,
     )
-    return Answer(_body(world, call, shown, "FSync", token, older=len(shown) < len(found)))
+    return Answer(_body(world, call, shown, "FSync", token, older=has_older))
 
 
 def _incremental(world: World, call: Call) -> Answer:
