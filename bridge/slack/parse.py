@@ -31,6 +31,8 @@ WANTED_EVENTS = (
     *REVOCATIONS,
 )
 
+FORM_FIELDS = {"command", "ssl_check"}
+
 Body = Mapping[str, Any]
 
 
@@ -127,9 +129,11 @@ def parse_body(text: str) -> Body:
 
 def _parse_form(text: str) -> Any:
     form = dict(parse_qsl(text, keep_blank_values=True))
-    if not form:
-        raise NotUnderstood("neither JSON nor a form")
-    return json.loads(form["payload"]) if "payload" in form else form
+    if "payload" in form:
+        return json.loads(form["payload"])
+    if not FORM_FIELDS & form.keys():
+        raise NotUnderstood("neither JSON nor a form of Slack's")
+    return form
 
 
 def check_shape(body: object) -> None:

@@ -263,7 +263,7 @@ def _written(number: object, region: str) -> str:
 
 def _plain_words(facts: NoticeFacts) -> str:
     payload, command = facts.payload, facts.command
-    said = {key: slack_escape(safe_name(str(value))) for key, value in payload.items()}
+    said = {key: slack_escape(str(value)) for key, value in payload.items()}
     channel = f"<#{said['channel_id']}>" if "channel_id" in said else "A channel"
     number = _written(payload.get("phone_number"), facts.region)
     match facts.kind:
