@@ -59,6 +59,7 @@ def engine_for(url: URL, **options: Any) -> Engine:
         url,
         isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, **_KEEPALIVES},
+        hide_parameters=True,  # an error is logged, the text it was about is not
         **options,
     )
     event.listen(engine, "connect", _configure)

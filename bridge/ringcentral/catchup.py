@@ -23,7 +23,7 @@ from bridge.outbox.gates import BULK
 from bridge.relay.crossings import release_gap
 from bridge.relay.notices import tell_administrators
 from bridge.ringcentral.client import Problem, Refusal, RingCentralClient
-from bridge.ringcentral.inbound import DATABASE_AWAY, keep_notification
+from bridge.ringcentral.inbound import DATABASE_AWAY, fault_of, keep_notification
 from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time, storable
 from bridge.ringcentral.render import render_time
 from bridge.ringcentral.stores import read_store
@@ -231,8 +231,8 @@ class CatchUp:
             await self._database.write(stage, store, records, self._region, place, now)
         except DATABASE_AWAY:
             raise
-        except Exception:  # one record must not hold up the others: find it, and keep it
-            log.exception("ringcentral.page_failed", store=store)
+        except Exception as error:  # noqa: BLE001 -- one record must not hold up the others
+            log.error("ringcentral.page_failed", store=store, **fault_of(error))
             await self._stage_singly(store, records, place)
 
     async def _stage_singly(
