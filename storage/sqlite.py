@@ -141,28 +141,29 @@ class SqliteStore:
         try:
             yield transaction
         except BaseException:
-            self._roll_back(transaction)
+            self._roll_back()
             raise
 
     def _begin(self) -> RootTransaction:
         for _ in range(BEGIN_TRIES):
             try:
+                if self._connection.closed:
+                    self._connection = self._engine.connect()
                 return self._connection.begin()
             except DBAPIError as error:
                 if not is_busy(error.orig):
                     raise
         raise DatabaseBusy("Another process holds the database file.")
 
-    def _roll_back(self, transaction: RootTransaction) -> None:
+    def _roll_back(self) -> None:
         try:
-            if transaction.is_active:  # a failed flush has rolled it back already
-                transaction.rollback()
+            self._connection.rollback()
+            # after a failed COMMIT SQLAlchemy holds the transaction for ended; SQLite does not
             _dbapi(self._connection).rollback()
         except (DBAPIError, sqlite3.Error):
             # a connection that cannot even undo is not to be trusted with the next unit
             self._connection.invalidate()
             self._connection.close()
-            self._connection = self._engine.connect()
 
     def _read(self, call: Call) -> None:
         try:
@@ -181,7 +182,10 @@ class SqliteStore:
 def _engine(url: URL, begin: str, **options: Any) -> Engine:
     # isolation_level None switches off the driver's own idea of when a transaction starts
     engine = create_engine(
-        url, connect_args={"isolation_level": None, "check_same_thread": False}, **options
+        url,
+        connect_args={"isolation_level": None, "check_same_thread": False},
+        hide_parameters=True,  # an error is logged, the text it was about is not
+        **options,
     )
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))

@@ -233,6 +233,26 @@ async def test_a_commit_whose_answer_is_lost_is_not_run_again(
     assert await database.read(find_numbers) == [ALICE, BEA]
 
 
+async def test_a_commit_that_fails_is_told_and_passes(database_url: str) -> None:
+    """A unit refused only at its commit fails for its caller, and its connection works on."""
+    database = await Database.open(database_url, pool_size=1)
+    await database.write(
+        lambda session: session.execute(
+            text("ALTER TABLE contact ADD UNIQUE (name) DEFERRABLE INITIALLY DEFERRED")
+        )
+    )
+
+    def add_namesakes(session: Session) -> None:
+        add_contact(session, ALICE, name="Alice")
+        add_contact(session, BEA, name="Alice")
+
+    with pytest.raises(IntegrityError):
+        await database.write(add_namesakes)
+    await database.write(add_contact, CARL, name="Alice")
+    assert await database.read(find_numbers) == [CARL]
+    await database.close()
+
+
 async def test_a_listener_cut_off_listens_again(database: Database, database_url: str) -> None:
     """Signals missed while cut off are made up for by one wake-up, and later ones are heard."""
     other = await Database.open(database_url)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from storage.database import Database, DatabaseBusy, Session, UnitBroken
 from tests.storage.test_database import (
@@ -203,6 +203,40 @@ async def test_a_transaction_that_undid_itself_is_not_acknowledged(database: Dat
         await database.write(undo)
     await database.write(add_contact, BEA)
     assert await database.read(find_numbers) == [BEA]
+
+
+async def test_a_commit_that_fails_is_its_units_alone(database: Database) -> None:
+    """A unit that fails only at the commit takes nobody with it, and writing goes on."""
+
+    def orphan(session: Session) -> None:
+        session.execute(text("PRAGMA defer_foreign_keys = ON"))
+        session.execute(text("INSERT INTO copy VALUES ('slack', 'T/C', '1.2', 77, 0)"))
+
+    async with Held(database):
+        first = asyncio.create_task(database.write(add_contact, ALICE))
+        guilty = asyncio.create_task(database.write(orphan))
+        await asyncio.sleep(0)
+    await asyncio.wait_for(first, 5)
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        await asyncio.wait_for(guilty, 5)
+    await database.write(add_contact, BEA)
+    assert await database.read(find_numbers) == [ALICE, BEA]
+
+
+async def test_a_broken_connection_is_replaced(database: Database) -> None:
+    """A connection that fails altogether costs the unit it failed, and no later one."""
+
+    def break_it(session: Session) -> None:
+        driver = session.connection().connection.dbapi_connection
+        assert driver
+        driver.close()
+
+    for _ in range(2):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+            await asyncio.wait_for(database.write(break_it), 5)
+    await asyncio.wait_for(database.write(add_contact, ALICE), 5)
+    assert await database.write(get_pragma, "synchronous") == 2
+    assert await database.read(find_numbers) == [ALICE]
 
 
 async def test_two_writers_of_one_file_take_turns(database: Database, database_url: str) -> None:
