@@ -6,12 +6,12 @@ later step compares it. All times here except `due_at` are machine time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, and_, func, or_, update
+from sqlalchemy import ColumnElement, CursorResult, Tuple, and_, func, or_, tuple_, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -31,33 +31,19 @@ class Due:
 
 
 def find_due(
-    session: Session, *, now: datetime, machine_now: datetime, per_gate: int, limit: int
+    session: Session,
+    *,
+    now: datetime,
+    machine_now: datetime,
+    per_gate: int,
+    limit: int,
+    resting: Collection[tuple[str, int]] = (),
 ) -> list[Due]:
     """Lane heads that are due behind gates not closed: pages first, then the longest due.
 
-    At most `per_gate` of each gate, so that a long queue behind one never hides the others.
+    At most `per_gate` of each gate, and none behind a `resting` one (gate and priority), so that
+    a long queue behind one never hides the others.
     """
-    earlier = aliased(Delivery)
-    is_head = ~(
-        select(earlier.id)
-        .where(
-            earlier.lane == Delivery.lane,
-            col(earlier.state).in_(OPEN_STATES),
-            or_(
-                col(earlier.lane_order) < Delivery.lane_order,
-                and_(
-                    col(earlier.lane_order) == Delivery.lane_order,
-                    col(earlier.id) < Delivery.id,
-                ),
-            ),
-        )
-        .exists()
-    )
-    closed = (
-        select(Gate.key)
-        .where(Gate.key == Delivery.gate, col(Gate.closed_until_at) > machine_now)
-        .exists()
-    )
     place = (
         func.row_number()
         .over(
@@ -74,7 +60,13 @@ def find_due(
             col(Delivery.due_at),
             place,
         )
-        .where(col(Delivery.state) == "waiting", col(Delivery.due_at) <= now, is_head, ~closed)
+        .where(
+            col(Delivery.state) == "waiting",
+            col(Delivery.due_at) <= now,
+            ~_comes_after_another(in_flight_too=True),
+            ~_is_closed(machine_now),
+        )
+        .where(*([_gate_and_priority().not_in(resting)] if resting else []))
         .subquery()
     )
     query = (
@@ -86,16 +78,24 @@ def find_due(
     return [Due(*row) for row in session.execute(query)]
 
 
+def lock_due(session: Session, due: Iterable[Due]) -> list[Due]:
+    """Those of them that still wait, their rows locked, so that no permit is taken in vain.
+
+    On PostgreSQL rows that another worker is claiming are skipped.
+    """
+    wanted = {each.id: each for each in due}
+    query = select(Delivery.id).where(
+        col(Delivery.id).in_(list(wanted)), Delivery.state == "waiting"
+    )
+    locked = set(session.exec(query.with_for_update(skip_locked=True)))
+    return [each for each in wanted.values() if each.id in locked]
+
+
 def claim(
     session: Session, delivery_ids: Iterable[int], claim_name: str, lease_until_at: datetime
 ) -> list[Delivery]:
-    """Lease these, as far as nobody else did; on PostgreSQL rows locked by others are skipped."""
-    wanted = select(Delivery.id).where(
-        col(Delivery.id).in_(list(delivery_ids)), Delivery.state == "waiting"
-    )
-    ids = list(session.exec(wanted.with_for_update(skip_locked=True)))
-    if not ids:
-        return []
+    """Lease these, as far as they still wait; pages first, then the longest due."""
+    ids = list(delivery_ids)
     session.execute(
         update(Delivery)
         .where(col(Delivery.id).in_(ids), col(Delivery.state) == "waiting")
@@ -104,6 +104,37 @@ def claim(
     )
     query = select(Delivery).where(col(Delivery.id).in_(ids), Delivery.claim == claim_name)
     return list(session.exec(query.order_by(col(Delivery.priority), col(Delivery.due_at))))
+
+
+def _comes_after_another(*, in_flight_too: bool = False) -> ColumnElement[bool]:
+    """True for a delivery whose lane holds an open one in an earlier place.
+
+    With `in_flight_too` also where any other of the lane is on its way: a lane goes one at a time.
+    """
+    other = aliased(Delivery)
+    comes_before = or_(
+        col(other.lane_order) < Delivery.lane_order,
+        and_(col(other.lane_order) == Delivery.lane_order, col(other.id) < Delivery.id),
+    )
+    if in_flight_too:
+        comes_before = or_(comes_before, col(other.state).in_(("claimed", "started")))
+    return (
+        select(other.id)
+        .where(other.lane == Delivery.lane, col(other.state).in_(OPEN_STATES), comes_before)
+        .exists()
+    )
+
+
+def _is_closed(machine_now: datetime) -> ColumnElement[bool]:
+    return (
+        select(Gate.key)
+        .where(Gate.key == Delivery.gate, col(Gate.closed_until_at) > machine_now)
+        .exists()
+    )
+
+
+def _gate_and_priority() -> Tuple:
+    return tuple_(col(Delivery.gate), col(Delivery.priority))
 
 
 def start(
@@ -115,24 +146,24 @@ def start(
     machine_now: datetime,
     deadline_at: datetime,
 ) -> int | None:
-    """Commit that an attempt begins; None where the claim is lost or its gate has closed.
+    """Commit that an attempt begins; None where the claim is lost or may no longer go.
 
-    Where the gate closed, the delivery waits again behind it.
+    Where its gate has closed, or an earlier text of its lane has come meanwhile, it waits again.
     """
     mine = and_(
         col(Delivery.id) == delivery_id,
         col(Delivery.claim) == claim_name,
         col(Delivery.state) == "claimed",
     )
-    closed = (
-        select(Gate.key)
-        .where(Gate.key == Delivery.gate, col(Gate.closed_until_at) > machine_now)
-        .exists()
-    )
     started = _rows(
         session,
         update(Delivery)
-        .where(mine, col(Delivery.lease_until_at) > deadline_at, ~closed)
+        .where(
+            mine,
+            col(Delivery.lease_until_at) > deadline_at,
+            ~_is_closed(machine_now),
+            ~_comes_after_another(),
+        )
         .values(state="started", attempts=Delivery.attempts + 1, looks=0),
     )
     if not started:
@@ -182,6 +213,33 @@ def wait_again(
     if waiting:
         signal(session, SIGNAL)
     return waiting > 0
+
+
+def take_back_start(
+    session: Session,
+    delivery_id: int,
+    claim_name: str,
+    *,
+    worker: str,
+    machine_now: datetime,
+    due_at: datetime,
+) -> None:
+    """Nothing was sent, whether or not the start was committed: it waits again."""
+    unended = update(Attempt).where(
+        col(Attempt.delivery_id) == delivery_id,
+        col(Attempt.worker) == worker,
+        col(Attempt.outcome).is_(None),
+    )
+    _rows(session, unended.values(outcome="later", reported=True, settled_at=machine_now))
+    for state in ("claimed", "started"):
+        wait_again(
+            session,
+            delivery_id,
+            claim_name,
+            from_state=state,
+            due_at=due_at,
+            reason="not started",
+        )
 
 
 def settle(

@@ -26,11 +26,18 @@ class Granted:
 
 def lock(session: Session, key: str) -> Gate:
     """The gate, its row locked; made where it is new."""
-    gate = session.exec(select(Gate).where(Gate.key == key).with_for_update()).one_or_none()
+    # read anew: what this session saw of it before the lock may be old
+    query = (
+        select(Gate)
+        .where(Gate.key == key)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    gate = session.exec(query).one_or_none()
     if gate is not None:
         return gate
     insert_ignore(session, Gate, {"key": key, "grants": {}})
-    return session.exec(select(Gate).where(Gate.key == key).with_for_update()).one()
+    return session.exec(query).one()
 
 
 def take(

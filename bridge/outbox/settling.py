@@ -70,6 +70,16 @@ class Settler:
         else:
             self._end(session, delivery, outcome)
 
+    def write_not_started(self, session: Session, delivery: Claimed, worker: str) -> None:
+        claims.take_back_start(
+            session,
+            delivery.id,
+            delivery.claim,
+            worker=worker,
+            machine_now=clock.machine_now(),
+            due_at=self._clock.now(),
+        )
+
     def write_outcome(
         self, session: Session, delivery: Claimed, attempt_id: int, outcome: Outcome
     ) -> None:
@@ -105,7 +115,7 @@ class Settler:
             attempts=max(1, row.attempts),
             due_since=row.created_at,
             now=now,
-            goes_stale=_goes_stale(delivery),
+            goes_stale=goes_stale(delivery),
         )
         if later.closes_gate and later.after_seconds is not None:
             until_at = clock.machine_now() + timedelta(seconds=later.after_seconds)
@@ -205,7 +215,8 @@ class Settler:
         claims.become_unsure(session, delivery_id, claim, look_at)
 
 
-def _goes_stale(delivery: Claimed) -> bool:
+def goes_stale(delivery: Claimed) -> bool:
+    """True for a person's text to a phone: after an hour it may no longer be meant."""
     return delivery.side == "ringcentral" and delivery.priority > permits.PAGE
 
 

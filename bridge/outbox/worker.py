@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 
 from bridge import clock
 from bridge.clock import Clock
 from bridge.outbox import gates as permits
+from bridge.outbox import retry
 from bridge.outbox.outcome import (
     CannotLook,
     Claimed,
@@ -37,11 +40,13 @@ from bridge.outbox.outcome import (
     TryLater,
     Unsure,
 )
-from bridge.outbox.settling import Settler, Timing, detail_of, word_of
+from bridge.outbox.settling import Settler, Timing, detail_of, goes_stale, word_of
 from storage import claims, deliveries
 from storage.database import CommitUnknown, Database, DatabaseBusy
 from storage.liveness import Liveness, is_alive
 from storage.tables import Attempt, Delivery
+
+AWAY = (DatabaseBusy, CommitUnknown, OperationalError, InterfaceError)  # the database, for now
 
 log = structlog.get_logger()
 
@@ -57,6 +62,7 @@ class _Batch:
     loaded: Sequence[_Loaded]
     unsure: Sequence[Claimed]
     wait_seconds: float
+    resting: Mapping[tuple[str, int], datetime]  # gate and priority: no permit before then
 
 
 class Worker:
@@ -83,6 +89,10 @@ class Worker:
         self._timing = timing or Timing()
         self._settler = Settler(clock_, senders, on_settled, on_stuck, self._timing)
         self._in_flight = in_flight
+        # what hangs behind one gate leaves room for all others, and for pages
+        self._per_gate = max(1, in_flight // 3)
+        self._gates_in_use: Counter[str] = Counter()
+        self._resting: Mapping[tuple[str, int], datetime] = {}
         self._numbers = itertools.count(1)
         self._awake = asyncio.Event()
         self._stopping = False
@@ -143,6 +153,7 @@ class Worker:
         if free <= 0:
             return self._timing.poll_seconds
         batch = await self._database.write(self._claim, self._clock.now(), free)
+        self._resting = batch.resting
         for loaded in batch.loaded:
             self._spawn(self._deliver(loaded), loaded.delivery)
         for unsure in batch.unsure:
@@ -153,12 +164,16 @@ class Worker:
         assert asyncio.iscoroutine(work)
         task = asyncio.create_task(work, name=f"delivery {delivery.id}")
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        self._gates_in_use[delivery.gate] += 1
+        task.add_done_callback(partial(self._ended, delivery.gate))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if len(self._tasks) >= self._in_flight:
+    def _ended(self, gate: str, task: asyncio.Task[None]) -> None:
+        if len(self._tasks) >= self._in_flight or self._gates_in_use[gate] >= self._per_gate:
             self._awake.set()  # there is room again; what a lane has next is signalled
         self._tasks.discard(task)
+        self._gates_in_use[gate] -= 1
+        if not self._gates_in_use[gate]:
+            del self._gates_in_use[gate]
         if not task.cancelled() and task.exception() is not None:
             log.error("delivery.crashed", task=task.get_name(), exc_info=task.exception())
 
@@ -167,14 +182,14 @@ class Worker:
         session: Session,
         now: datetime,
         machine_now: datetime,
-        gate_opens_at: datetime | None,
+        resting: Mapping[tuple[str, int], datetime],
     ) -> float:
         # as of the times that were claimed by: what falls due in between would be slept over
         waits = [self._timing.poll_seconds, max(0.0, self._reap_at - clock.monotonic())]
         due_at = claims.next_due_at(session, now)
         if due_at is not None:
             waits.append(self._clock.seconds_until(due_at))
-        machine_times = (claims.next_machine_at(session, machine_now), gate_opens_at)
+        machine_times = (claims.next_machine_at(session, machine_now), *resting.values())
         waits += [(each - machine_now).total_seconds() for each in machine_times if each]
         return max(0.002, min(waits))
 
@@ -182,22 +197,40 @@ class Worker:
 
     def _claim(self, session: Session, now: datetime, free: int) -> _Batch:
         machine_now = clock.machine_now()
-        due = claims.find_due(session, now=now, machine_now=machine_now, per_gate=free, limit=free)
-        allowed, opens_at = self._take_permits(session, due)
+        resting = {key: until for key, until in self._resting.items() if until > machine_now}
+        due = claims.find_due(
+            session,
+            now=now,
+            machine_now=machine_now,
+            per_gate=self._per_gate,
+            limit=free,
+            resting=[*resting, *self._full_gates()],
+        )
+        allowed, spent = self._take_permits(session, claims.lock_due(session, due) if due else [])
         claim_name = f"{self._liveness.name}/{next(self._numbers)}"
         lease_until_at = machine_now + timedelta(seconds=self._timing.lease_seconds)
         rows = claims.claim(session, allowed, claim_name, lease_until_at) if allowed else []
-        loaded = [self._load(session, _claimed(row)) for row in rows]
+        loaded = [self._load(session, row, now) for row in rows]
         unsure = self._claim_looks(session, machine_now, free)
-        more = len(due) == free
-        wait_seconds = 0.0 if more else self._seconds_to_sleep(session, now, machine_now, opens_at)
-        return _Batch(loaded, unsure, wait_seconds)
+        resting |= spent
+        more = len(due) == free and (rows or spent)
+        wait_seconds = 0.0 if more else self._seconds_to_sleep(session, now, machine_now, resting)
+        return _Batch(loaded, unsure, wait_seconds, resting)
+
+    def _full_gates(self) -> list[tuple[str, int]]:
+        return [
+            (gate, priority)
+            for gate, count in self._gates_in_use.items()
+            if count >= self._per_gate
+            for priority in (permits.REPLY, permits.AUTOMATIC, permits.BULK)
+        ]
 
     def _take_permits(
         self, session: Session, due: Sequence[claims.Due]
-    ) -> tuple[list[int], datetime | None]:
+    ) -> tuple[list[int], dict[tuple[str, int], datetime]]:
+        """Which of these may go, and when there are permits again where there were too few."""
         allowed: list[int] = []
-        opens: list[datetime] = []
+        spent: dict[tuple[str, int], datetime] = {}
         by_gate: dict[tuple[str, int], list[int]] = {}
         for each in due:
             by_gate.setdefault((each.gate, each.priority), []).append(each.id)
@@ -208,10 +241,13 @@ class Worker:
             granted = permits.take(session, key, len(ids), priority, self._budget_of)
             allowed += ids[: granted.count]
             if granted.next_at is not None:
-                opens.append(granted.next_at)
-        return allowed, min(opens) if opens else None
+                spent[key, priority] = granted.next_at
+        return allowed, spent
 
-    def _load(self, session: Session, delivery: Claimed) -> _Loaded:
+    def _load(self, session: Session, row: Delivery, now: datetime) -> _Loaded:
+        delivery = _claimed(row)
+        if retry.is_stale(row.due_at, now, goes_stale=goes_stale(delivery)):
+            return _Loaded(delivery, Refused("stale"))
         try:
             return _Loaded(delivery, self._senders[delivery.side].load(session, delivery))
         except DBAPIError:  # the transaction is broken, not the row
@@ -232,7 +268,7 @@ class Worker:
             await self._settle_unstarted(delivery, content)
             return
         log.debug("delivery.prepared", **_ids(delivery))
-        started = await self._database.write(self._start, delivery, content)
+        started = await self._begin(delivery, content)
         if started is None:
             return
         log.debug("delivery.started", **_ids(delivery))
@@ -252,6 +288,14 @@ class Worker:
         except Exception:  # nothing was sent: it is tried again, and told in the log
             log.exception("delivery.prepare_failed", **_ids(delivery))
             return TryLater("prepare_failed")
+
+    async def _begin(self, delivery: Claimed, ready: Ready) -> tuple[int, datetime] | None:
+        try:
+            return await self._database.write(self._start, delivery, ready)
+        except AWAY:
+            # whether or not it was committed nothing was sent, and only we know that
+            await self._persist(self._settler.write_not_started, delivery, self._liveness.name)
+            return None
 
     def _start(
         self, session: Session, delivery: Claimed, ready: Ready
@@ -303,7 +347,7 @@ class Worker:
             try:
                 await self._database.write(unit, *args)
                 return
-            except (DatabaseBusy, OperationalError, CommitUnknown):
+            except AWAY:
                 if clock.monotonic() + wait_seconds > until:
                     raise
                 log.warning("outbox.settle_delayed", wait_seconds=wait_seconds)
@@ -324,13 +368,7 @@ class Worker:
         return found
 
     async def _look(self, delivery: Claimed) -> None:
-        sender = self._senders[delivery.side]
-        content = await self._database.read(sender.load, delivery)
-        finding: Finding
-        if isinstance(content, Refused | TryLater):
-            finding = CannotLook(content.reason)
-        else:
-            finding = await self._find(sender, delivery, content)
+        finding = await self._find(self._senders[delivery.side], delivery)
         attempt = await self._database.read(claims.get_last_attempt, delivery.id)
         fate_is_known = attempt.reported or not await is_alive(self._database, attempt.worker)
         await self._database.write(
@@ -338,12 +376,18 @@ class Worker:
         )
         log.info("delivery.looked_up", **_ids(delivery), finding=type(finding).__name__.lower())
 
-    async def _find(self, sender: Sender, delivery: Claimed, content: object) -> Finding:
+    async def _find(self, sender: Sender, delivery: Claimed) -> Finding:
         try:
             async with asyncio.timeout(self._timing.send_seconds):
+                content = await self._database.read(sender.load, delivery)
+                if isinstance(content, Refused | TryLater):
+                    return CannotLook(content.reason)
                 return await sender.look(delivery, content)
         except TimeoutError:
             return CannotLook("timed out")
+        except Exception as error:  # it found nothing out, and holds up its lane no longer for it
+            log.exception("delivery.look_failed", **_ids(delivery))
+            return CannotLook(type(error).__name__)
 
     # What dead workers left
 
