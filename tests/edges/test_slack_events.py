@@ -15,13 +15,14 @@ from storage.database import Database, DatabaseBusy
 from storage.tables import KeptEvent, Message, Notice, Workspace
 from tests.edges.slack_world import SlackWorld, open_world
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ADA = user_id_for("Ada")
 
 
 class FailingDatabase(Database):
     """A database that cannot take the next `failures` writes."""
 
-    failures = 0
+    failures: int = 0
 
     async def write(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
         if self.failures:
@@ -79,6 +80,7 @@ async def test_repeats_are_one_text(world: SlackWorld) -> None:
 async def test_an_event_is_acknowledged_after_its_commit(database_url: str) -> None:
     """While the database takes nothing Slack gets 503, and its repeat is one text."""
     database = await FailingDatabase.open(database_url)
+    assert isinstance(database, FailingDatabase)
     async with open_world(database) as world:
         await world.connect()
         await world.text_in("Hello?")

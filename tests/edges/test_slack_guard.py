@@ -96,10 +96,10 @@ async def test_a_forged_request_is_refused(
 ) -> None:
     """Mallory gets 401 whatever the signature looks like; no body, no traceback is logged."""
     caplog.set_level(logging.DEBUG)
-    headers = {
-        key: value if isinstance(value, bytes) else value.encode()
+    headers = [
+        (key.encode(), value if isinstance(value, bytes) else value.encode())
         for key, value in FORGED[name].items()
-    }
+    ]
     answer = await client.post("/slack/events", content=BODY, headers=headers)
     printed = caplog.text + "".join(capsys.readouterr())
     assert (answer.status_code, answer.text, admitted) == (401, "", [])

@@ -97,7 +97,7 @@ async def test_a_refusal_is_told_with_its_code(world: SlackWorld) -> None:
     await world.text_in("Hello?")
     root = await world.thread("Hello?")
     await world.slack.say("Bea", "front-desk", "Yes?", thread_ts=root.ts)
-    notice = (await notice_in(world, root, "not sent"))[0]
+    notice = await notice_in(world, root, "not sent")
     assert "MSG-367" in notice.shown
     assert "administrator" in notice.shown
     assert "Yes?" in notice.shown
@@ -120,7 +120,7 @@ async def test_an_unsure_text_is_another_sentence(world: SlackWorld) -> None:
     await world.text_in("Hello?")
     root = await world.thread("Hello?")
     reply = await world.slack.say("Bea", "front-desk", "Maybe", thread_ts=root.ts)
-    notice = (await notice_in(world, root, "may not"))[0]
+    notice = await notice_in(world, root, "may not")
     assert notice.buttons() == ["send_again", "it_was_sent"]
     await world.slack.click("Bea", "front-desk", notice.ts, "it_was_sent")
     await world.slack.wait_for(lambda: reply.reactions)
@@ -134,7 +134,7 @@ async def test_a_late_edit_says_what_the_customer_saw(world: SlackWorld) -> None
     reply = await world.slack.say("Bea", "front-desk", "At 5", thread_ts=root.ts)
     await world.slack.wait_for(lambda: reply.reactions)
     await world.slack.edit("Bea", "front-desk", reply.ts, "At 6")
-    notice = (await notice_in(world, root, "Edited"))[0]
+    notice = await notice_in(world, root, "Edited")
     assert "At 5" in notice.shown
     await world.slack.delete("Bea", "front-desk", reply.ts)
     await notice_in(world, root, "Deleted")
