@@ -116,11 +116,16 @@ class CatchUp:
         return min([self._seconds_until(each) for each in left], default=self._sync_seconds)
 
     def _seconds_until(self, cursor: Cursor) -> float:
-        """Events come in bursts, and a sync sees them all: leave a moment between two."""
-        due = (cursor.due_at - machine_now()).total_seconds()
+        """Events come in bursts, and a sync sees them all: leave a moment between two.
+
+        A gap is read at once, since live texts wait behind it.
+        """
+        due = max(0.0, (cursor.due_at - machine_now()).total_seconds())
+        if cursor.gap_open:
+            return due
         spacing = min(EVENT_SPACING_SECONDS, self._sync_seconds)
         rested = self._read_at.get(cursor.store, -spacing) + spacing - monotonic()
-        return max(0.0, due, rested)
+        return max(due, rested)
 
     async def _sync_and_tell(self, store: str) -> None:
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.world import Texter, World, running_world
+from tests.scenarios.world import Texter, World, connected_world
 
 
 @pytest.fixture
@@ -20,10 +20,8 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 @pytest.fixture
 async def world(sqlite_url: str) -> AsyncIterator[World]:
     """The bridge with one inbox in #front-desk, and no hold."""
-    async with running_world(sqlite_url) as made:
-        await made.connect()
+    async with connected_world(sqlite_url) as made:
         yield made
-        await made.expect_silence()
 
 
 @pytest.fixture

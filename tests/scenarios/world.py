@@ -11,9 +11,11 @@ Whatever reached a phone or a person without having been expected fails the test
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from sqlmodel import Session, SQLModel, col, func, select
 
 from bridge.app import Bridge, open_bridge
 from bridge.clock import Clock
@@ -25,10 +27,18 @@ from bridge.sandbox.slack.messages import Message
 from bridge.sandbox.supervisor import bridge_environment, free_port
 from bridge.serve import listening
 from bridge.settings import Settings
+from storage.tables import Delivery
+from storage.tables import Message as Text
 
 CHANNEL = "front-desk"
 WAIT_SECONDS = 10.0
+SETTLE_SECONDS = 1.0  # how long what is due may still be on its way before silence is judged
+MARK = "white_check_mark"
+# For worlds in which an answer is lost: the last look comes this soon.
+QUICK_LOOKS = {"BRIDGE_SEND_SECONDS": "1", "BRIDGE_LOOK_SECONDS": "0.1,0.2,0.3"}
+File = tuple[str, str, bytes]
 T = TypeVar("T")
+Row = TypeVar("Row", bound=SQLModel)
 
 
 class Texter:
@@ -42,9 +52,15 @@ class Texter:
     def number(self) -> str:
         return self._phone.number
 
-    async def texts(self, text: str, to: str = NUMBER) -> None:
-        """Send a text to one of our numbers."""
-        await self._phone.texts(text, to=to)
+    async def texts(
+        self, text: str, to: str | Sequence[str] = NUMBER, files: Sequence[File] = ()
+    ) -> None:
+        """Send a text to one of our numbers; with several numbers it is a group's."""
+        await self._phone.texts(text, to=to, attachments=files)
+
+    def fails_with(self, code: str) -> None:
+        """From now on texts to this phone are accepted, then fail with the carrier's code."""
+        self._phone.fails_with = code
 
     async def expect_sms(self, containing: str) -> ReceivedText:
         """The next text that has not been expected yet and contains this."""
@@ -71,10 +87,22 @@ class Thread:
     def __init__(self, world: World, card: Message, channel: str) -> None:
         self._world, self.card, self.channel = world, card, channel
 
-    async def reply(self, text: str, *, by: str = "Bea", broadcast: bool = False) -> Message:
+    @property
+    def shown(self) -> list[str]:
+        """What the bridge has posted in the thread, as a person reads it."""
+        return [each.shown for each in self.card.replies if each.bot_id]
+
+    async def reply(
+        self,
+        text: str,
+        *,
+        by: str = "Bea",
+        broadcast: bool = False,
+        files: Sequence[tuple[str, bytes]] = (),
+    ) -> Message:
         """Somebody writes in the thread."""
         return await self._world.slack.say(
-            by, self.channel, text, thread_ts=self.card.ts, broadcast=broadcast
+            by, self.channel, text, thread_ts=self.card.ts, broadcast=broadcast, files=files
         )
 
     async def edit(self, message: Message, text: str, *, by: str = "Bea") -> None:
@@ -106,11 +134,20 @@ class Thread:
         self._world.expected_posts.add((message.channel_id, message.ts))
         return message
 
+    async def expect_told(self, author: str, *parts: str) -> Message:
+        """The bridge tells this person something in the thread, mentioning nobody else."""
+        message = await self.expect_post(parts[0])
+        assert message.pings.users == (self._world.slack.person(author).user_id,)
+        assert all(part in message.shown for part in parts), message.shown
+        return message
+
     async def expect_mark(self, message: Message) -> None:
         """The carrier's acceptance shows on a message."""
-        await self._world.eventually(
-            lambda: "white_check_mark" in message.reactions, "the mark of acceptance"
-        )
+        await self._world.eventually(lambda: MARK in message.reactions, "the mark of acceptance")
+
+    async def expect_no_mark(self, message: Message) -> None:
+        """The mark is gone, or never came."""
+        await self._world.eventually(lambda: MARK not in message.reactions, "no mark")
 
     async def expect_card(self, containing: str) -> None:
         """The card comes to show this."""
@@ -123,12 +160,43 @@ class World:
     """Slack, RingCentral, phones, time, and the bridge between them."""
 
     def __init__(
-        self, slack: SlackSimulator, ringcentral: RingCentralSimulator, bridge: Bridge, clock: Clock
+        self, slack: SlackSimulator, ringcentral: RingCentralSimulator, settings: Mapping[str, str]
     ) -> None:
-        self.slack, self.ringcentral, self.bridge, self.clock = slack, ringcentral, bridge, clock
+        self.slack, self.ringcentral, self.clock = slack, ringcentral, Clock()
+        self.settings = dict(settings)
         self.expected_posts: set[tuple[str, str]] = set()
         self._texters: dict[str, Texter] = {}
         self._private_seen: dict[str, int] = {}
+        self._running = AsyncExitStack()
+        self._bridge: Bridge | None = None
+
+    @property
+    def bridge(self) -> Bridge:
+        """The bridge while it runs."""
+        assert self._bridge is not None, "started and not stopped"
+        return self._bridge
+
+    async def start_bridge(self) -> None:
+        """Start the bridge, as the process manager does."""
+        settings = Settings.model_validate(self.settings)
+        async with AsyncExitStack() as starting:
+            self._bridge = await open_bridge(settings, clock=self.clock)
+            starting.push_async_callback(self._bridge.stop)
+            await starting.enter_async_context(running(self._bridge))
+            self._running = starting.pop_all()
+
+    async def stop_bridge(self) -> None:
+        """Stop the bridge; Slack, RingCentral and phones go on without it."""
+        self._bridge = None
+        await self._running.aclose()
+
+    async def rows(self, table: type[Row]) -> list[Row]:
+        """All that is on file in a table."""
+        return await self.bridge.database.read(_all_rows, table)
+
+    async def count_texts(self) -> int:
+        """How many texts are on file, in and out."""
+        return len(await self.rows(Text))
 
     def texter(self, number: str) -> Texter:
         """Whoever has the phone with this number."""
@@ -138,7 +206,9 @@ class World:
 
     async def command(self, user: str, text: str, channel: str = CHANNEL) -> CommandResult:
         """Somebody types `/sms ...`."""
-        return await self.slack.command(user, channel, "/sms", text)
+        result = await self.slack.command(user, channel, "/sms", text)
+        assert result.refused is None, result.refused
+        return result
 
     async def connect(self, number: str = NUMBER, channel: str = CHANNEL) -> None:
         """An administrator connects a number to a channel; the bridge says so there."""
@@ -164,6 +234,11 @@ class World:
         card = self.slack.channel(channel).message(post.thread_ts)
         self.expected_posts |= {(post.channel_id, post.ts), (card.channel_id, card.ts)}
         return Thread(self, card, channel)
+
+    async def thread_with(self, texter: Texter, text: str = "Hello") -> Thread:
+        """A conversation that the other side has begun."""
+        await texter.texts(text)
+        return await self.expect_thread(text)
 
     async def expect_post(self, containing: str, channel: str = CHANNEL) -> Message:
         """The bridge posts this in a channel, outside threads."""
@@ -242,19 +317,66 @@ class World:
         assert not texts, f"texts nobody expected: {texts}"
         assert not [n for n in strangers if self.ringcentral.phone(n).received]
         assert not posts, f"posts nobody expected: {posts}"
-        pinged = [each.shown for each in self.posts() if each.pings and not each.thread_ts]
-        assert not pinged, f"posts that ping somebody: {pinged}"
+        pinged = [each.shown for each in self.posts() if _pings_wrongly(each)]
+        assert not pinged, f"posts that ping whom they must not: {pinged}"
 
     async def _until_settled(self) -> None:
-        await self.ringcentral.settled(timeout_seconds=WAIT_SECONDS)
-        await self.slack.settled(timeout_seconds=WAIT_SECONDS)
-        await asyncio.sleep(0.15)
+        for _ in range(2):  # what an event made the bridge do can make another
+            await self.ringcentral.settled(timeout_seconds=WAIT_SECONDS)
+            await self.slack.settled(timeout_seconds=WAIT_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await self._until_nothing_is_due()
+            await asyncio.sleep(0.02)
+
+    async def _until_nothing_is_due(self) -> None:
+        while self._bridge is not None:
+            if not await self._bridge.database.read(_count_due, self.clock):
+                return
+            await asyncio.sleep(0.01)
 
     def _told(self) -> dict[str, object]:
         return {
             "posts": [each.shown for each in self.unexpected_posts()],
             "texts": {n: [each.text for each in t.unexpected()] for n, t in self._texters.items()},
         }
+
+
+def _pings_wrongly(post: Message) -> bool:
+    """Only words of the bridge itself may notify, and only one person, in a thread."""
+    pings = post.pings
+    if not pings:
+        return False
+    is_from_phone = post.username is not None
+    several = len(pings.users) > 1 or bool(pings.broadcasts or pings.usergroups)
+    return is_from_phone or several or post.thread_ts is None
+
+
+def _all_rows(session: Session, table: type[Row]) -> list[Row]:
+    return list(session.exec(select(table)))
+
+
+def _count_due(session: Session, clock: Clock) -> int:
+    """What is being delivered or due, but for cards, which are brought up to date in a while."""
+    query = (
+        select(func.count())
+        .select_from(Delivery)
+        .where(
+            col(Delivery.state).in_(("waiting", "claimed", "started")),
+            Delivery.due_at <= clock.now(),
+            Delivery.kind != "update",
+        )
+    )
+    return session.exec(query).one()
+
+
+@asynccontextmanager
+async def connected_world(database_url: str, **how: Any) -> AsyncIterator[World]:
+    """A bridge with one inbox in #front-desk, silent at its end but for what was expected."""
+    async with running_world(database_url, **how) as world:
+        await world.connect()
+        yield world
+        await world.expect_silence()
 
 
 @asynccontextmanager
@@ -277,27 +399,29 @@ async def running_world(
             request_url=None if socket_mode else f"http://127.0.0.1:{port}/slack/events",
             mode="socket" if socket_mode else "http",
         )
+        chosen = {
+            "BRIDGE_HOLD_SECONDS": str(hold_seconds),
+            "BRIDGE_LOOK_SECONDS": "0.2,0.4,1",
+            "BRIDGE_SEND_SECONDS": "2",
+            "BRIDGE_SYNC_SECONDS": "30" if webhook else "0.5",
+            **settings,
+        }
         environment = bridge_environment(
             slack,
             ringcentral,
             database_url=database_url,
             port=port,
             socket_mode=socket_mode,
-            BRIDGE_HOLD_SECONDS=str(hold_seconds),
-            BRIDGE_LOOK_SECONDS="0.2,0.4,1",
-            BRIDGE_SEND_SECONDS="2",
-            BRIDGE_SYNC_SECONDS="0.5" if not webhook else "30",
-            **settings,
+            **chosen,
         )
         if not webhook:
             del environment["BRIDGE_PUBLIC_URL"]
-        clock = Clock()
-        bridge = await open_bridge(Settings.model_validate(environment), clock=clock)
+        world = World(slack, ringcentral, environment)
+        await world.start_bridge()
         try:
-            async with running(bridge):
-                yield World(slack, ringcentral, bridge, clock)
+            yield world
         finally:
-            await bridge.stop()
+            await world.stop_bridge()
 
 
 @asynccontextmanager
