@@ -39,6 +39,18 @@ def to_e164(text: str) -> str | None:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
+@functools.cache
+def _area_codes() -> list[str]:
+    codes = [str(code) for code in range(201, 990)]
+    return [code for code in codes if to_e164(f"+1{code}5550100") is not None]
+
+
+def fictional_number(index: int) -> str:
+    """One of some 45,000 numbers kept for fiction, +1 AAA 555 01XX; above that they repeat."""
+    areas = _area_codes()
+    return f"+1{areas[index // 100 % len(areas)]}55501{index % 100:02d}"
+
+
 @functools.lru_cache(maxsize=200_000)
 def region_of(e164: str) -> str | None:
     parsed = _parse(e164)

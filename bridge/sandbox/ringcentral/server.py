@@ -20,7 +20,7 @@ from bridge.sandbox.ringcentral.api.records import remove
 from bridge.sandbox.ringcentral.calls import Call, Part
 from bridge.sandbox.ringcentral.clock import SimulatorClock
 from bridge.sandbox.ringcentral.control import Control, guard_control
-from bridge.sandbox.ringcentral.dialing import to_e164
+from bridge.sandbox.ringcentral.dialing import fictional_number, to_e164
 from bridge.sandbox.ringcentral.errors import Refusal
 from bridge.sandbox.ringcentral.messages import Message, conversation_id_of
 from bridge.sandbox.ringcentral.notifications import SentNotification
@@ -259,7 +259,7 @@ class RingCentralSimulator:
         now = self.clock.now()
         for index in range(count):
             at = now - timedelta(seconds=count - index)
-            other = f"+1503{2_000_000 + index % phones:07d}"
+            other = fictional_number(index % phones)
             self.world.mailboxes.add(
                 Message(
                     message_id=self.world.mailboxes.next_id(),
