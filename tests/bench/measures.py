@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from bridge.sandbox.ringcentral import ELI_NUMBER, JWT_ELI
 from bridge.sandbox.supervisor import BridgeProcess
 from tests.bench import traffic
 from tests.bench.fill import Amount
@@ -135,16 +136,19 @@ async def measure_straight(stage: Stage, scale: Scale) -> Crossing:
     """(c) the bridge's own calls without the bridge: chat.postMessage, and POST sms.
 
     From the moment the request is sent to the moment the simulator has it, at the same rate and
-    both at once. What (c) calls added is a crossing's time less the median of these.
+    both at once; the texts go out for another user than the bridge's. What (c) calls added is a
+    crossing's time less the median of these.
     """
     count = int(scale.rate * scale.seconds / 2)
     posts, texts = traffic.new_names(count), traffic.new_names(count)
-    place, line = stage.places[0], stage.line
-    post_requests = traffic.straight_posts(
-        stage.slack.api_url, line.channel_id, place.thread_ts, posts
-    )
+    place, channel_id = stage.places[0], stage.line.channel_id
+    post_requests = traffic.straight_posts(stage.slack.api_url, channel_id, place.thread_ts, posts)
     text_requests = traffic.straight_texts(
-        stage.ringcentral.url, await stage.access_token(), line, place.phone_number, texts
+        stage.ringcentral.url,
+        await stage.access_token(JWT_ELI),
+        ELI_NUMBER,
+        place.phone_number,
+        texts,
     )
     with without_garbage():
         posted, texted = await asyncio.gather(

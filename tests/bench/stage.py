@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import aiohttp
 from bridge.sandbox.ringcentral import CLIENT_ID, CLIENT_SECRET, JWT, NUMBER
 from bridge.sandbox.slack import BOT_TOKEN
 from bridge.sandbox.supervisor import BridgeProcess, bridge_environment, free_port
-from storage import inboxes, migrate, secrets, subscriptions
+from storage import cursors, inboxes, migrate, secrets, subscriptions
 from storage.database import Database
 from storage.tables import Inbox
 from tests.bench import children, traffic
@@ -27,6 +28,7 @@ from tests.bench.simulators import CHANNEL
 from tests.bench.traffic import Line, Place
 
 PATIENCE_SECONDS = 60.0
+SYNC_OVERLAP_SECONDS = 6.0
 ADMINISTRATOR = "Ada"
 # What the app asks Slack to be told of.
 SUBSCRIBED_EVENTS = (
@@ -90,6 +92,8 @@ class Stage:
         )
         self._inbox: Inbox | None = None
         self._line: Line | None = None
+        self._rested_at = 0.0
+        self._tokens: dict[str, str] = {}
 
     @property
     def line(self) -> Line:
@@ -175,11 +179,34 @@ class Stage:
         shutil.copyfile(source, path)
         return path
 
+    async def _start_from_here(self, path: Path) -> None:
+        """Put the cursor of a database at the simulated store's end.
+
+        Else the bridge would find there, and show, what other databases' bridges have sent. A sync
+        reaches back over 5 s before its token, so nothing may have been sent for as long.
+        """
+        await asyncio.sleep(max(0.0, self._rested_at - asyncio.get_running_loop().time()))
+        url = f"{self.ringcentral.url}{traffic.SYNC_PATH}"
+        params = {"syncType": "FSync", "messageType": "SMS", "recordCount": "1"}
+        headers = {"Authorization": f"Bearer {await self.access_token(JWT)}"}
+        async with self._http.get(url, params=params, headers=headers) as answer:
+            place = (await answer.json())["syncInfo"]
+        synced_at = datetime.fromisoformat(place["syncTime"])
+        database = await Database.open(f"sqlite:///{path}")
+        try:
+            await database.write(
+                cursors.advance, self.line.store, place["syncToken"], synced_at, synced_at
+            )
+        finally:
+            await database.close()
+
     # Running
 
     @contextlib.asynccontextmanager
     async def running_bridge(self, path: Path, role: str) -> AsyncIterator[BridgeProcess]:
         """The bridge in this role on this database, started and at rest."""
+        if path != self._template:
+            await self._start_from_here(path)
         environment = {**self._environment, "DATABASE_URL": f"sqlite:///{path}"}
         bridge = BridgeProcess(
             self._port, environment, self._folder / "bridge.log", (*self._python_arguments(), role)
@@ -190,6 +217,7 @@ class Stage:
             yield bridge
         finally:
             await bridge.stop()
+            self._rested_at = asyncio.get_running_loop().time() + SYNC_OVERLAP_SECONDS
 
     def _python_arguments(self) -> tuple[str, ...]:
         return self._program or ("-m", "bridge")
@@ -216,9 +244,14 @@ class Stage:
         replies: list[dict[str, Any]] = await self._post(f"{self.slack.bench_url}/replies", wanted)
         return replies
 
-    async def access_token(self) -> str:
-        """A token of our own for the straight calls."""
-        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": JWT}
+    async def access_token(self, jwt: str) -> str:
+        """A token of our own for whose JWT this is; one only, as a user has five sessions."""
+        if jwt not in self._tokens:
+            self._tokens[jwt] = await self._buy_token(jwt)
+        return self._tokens[jwt]
+
+    async def _buy_token(self, jwt: str) -> str:
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": jwt}
         auth = aiohttp.BasicAuth(CLIENT_ID, CLIENT_SECRET)
         url = f"{self.ringcentral.url}/restapi/oauth/token"
         async with self._http.post(url, data=form, auth=auth) as answer:

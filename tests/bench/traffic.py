@@ -25,6 +25,7 @@ FIRST_RECORD_ID = 8_000_000_000_004  # far from the simulator's own and from tho
 WEBHOOK_PATH = "/ringcentral/webhook"
 EVENTS_PATH = "/slack/events"
 SMS_PATH = "/restapi/v1.0/account/~/extension/~/sms"
+SYNC_PATH = "/restapi/v1.0/account/~/extension/~/message-sync"
 
 _names = (f"k{number:07d}" for number in itertools.count(1))
 _record_ids = itertools.count(FIRST_RECORD_ID, 1000)
@@ -195,13 +196,15 @@ def straight_posts(
     return made
 
 
-def straight_texts(url: str, token: str, line: Line, to: str, names: Sequence[str]) -> list[bytes]:
+def straight_texts(
+    url: str, token: str, from_number: str, to: str, names: Sequence[str]
+) -> list[bytes]:
     """POST sms as the bridge calls it, without the bridge."""
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     made = []
     for name in names:
         body = {
-            "from": {"phoneNumber": line.own_number},
+            "from": {"phoneNumber": from_number},
             "to": [{"phoneNumber": to}],
             "text": f"Yes, for two at seven {name}",
         }
