@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from storage.database import signal
-from storage.deliveries import SIGNAL
+from storage.deliveries import SIGNAL, is_unsettled
 from storage.tables import OPEN_STATES, Attempt, Delivery, Gate
 
 
@@ -61,6 +61,7 @@ def find_due(
             place,
         )
         .where(
+            is_unsettled(),
             col(Delivery.state) == "waiting",
             col(Delivery.due_at) <= now,
             ~_comes_after_another(in_flight_too=True),
@@ -120,7 +121,12 @@ def _comes_after_another(*, in_flight_too: bool = False) -> ColumnElement[bool]:
         comes_before = or_(comes_before, col(other.state).in_(("claimed", "started")))
     return (
         select(other.id)
-        .where(other.lane == Delivery.lane, col(other.state).in_(OPEN_STATES), comes_before)
+        .where(
+            is_unsettled(other),
+            other.lane == Delivery.lane,
+            col(other.state).in_(OPEN_STATES),
+            comes_before,
+        )
         .exists()
     )
 
@@ -320,7 +326,7 @@ def find_looks(session: Session, machine_now: datetime, limit: int) -> list[Deli
     """Unsure deliveries to be looked up now."""
     query = (
         select(Delivery)
-        .where(Delivery.state == "unsure", col(Delivery.look_at) <= machine_now)
+        .where(is_unsettled(), Delivery.state == "unsure", col(Delivery.look_at) <= machine_now)
         .order_by(col(Delivery.look_at))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -404,7 +410,7 @@ def end_attempt(
 def find_leased(session: Session) -> list[tuple[int, str, str, datetime]]:
     """Everything claimed or started: id, state, claim, end of its lease."""
     query = select(Delivery.id, Delivery.state, Delivery.claim, Delivery.lease_until_at).where(
-        col(Delivery.state).in_(("claimed", "started"))
+        is_unsettled(), col(Delivery.state).in_(("claimed", "started"))
     )
     return [(row[0], row[1], row[2], row[3]) for row in session.execute(query)]
 
@@ -412,7 +418,7 @@ def find_leased(session: Session) -> list[tuple[int, str, str, datetime]]:
 def next_due_at(session: Session, now: datetime) -> datetime | None:
     """When the next waiting delivery falls due after `now` (product time)."""
     query = select(func.min(Delivery.due_at)).where(
-        Delivery.state == "waiting", Delivery.due_at > now
+        is_unsettled(), Delivery.state == "waiting", Delivery.due_at > now
     )
     return session.exec(query).one()
 
@@ -420,13 +426,13 @@ def next_due_at(session: Session, now: datetime) -> datetime | None:
 def next_machine_at(session: Session, machine_now: datetime) -> datetime | None:
     """When a look is due, or a gate that something waits behind opens (machine time)."""
     look_at = session.exec(
-        select(func.min(Delivery.look_at)).where(Delivery.state == "unsure")
+        select(func.min(Delivery.look_at)).where(is_unsettled(), Delivery.state == "unsure")
     ).one()
     opens_at = session.exec(
         select(func.min(Gate.closed_until_at)).where(
             col(Gate.closed_until_at) > machine_now,
             select(Delivery.id)
-            .where(Delivery.state == "waiting", Delivery.gate == Gate.key)
+            .where(is_unsettled(), Delivery.state == "waiting", Delivery.gate == Gate.key)
             .exists(),
         )
     ).one()
@@ -438,7 +444,7 @@ def _signal_next(session: Session, delivery_id: int) -> None:
     """Wake the workers where the lane has more; an empty lane wakes nobody."""
     lane = select(Delivery.lane).where(Delivery.id == delivery_id).scalar_subquery()
     more = select(Delivery.id).where(
-        col(Delivery.lane) == lane, col(Delivery.state).in_(OPEN_STATES)
+        is_unsettled(), col(Delivery.lane) == lane, col(Delivery.state).in_(OPEN_STATES)
     )
     if session.exec(more.limit(1)).first() is not None:
         signal(session, SIGNAL)

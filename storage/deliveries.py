@@ -8,16 +8,25 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import CursorResult, Update, func, update
+from sqlalchemy import ColumnElement, CursorResult, Update, func, literal_column, update
 from sqlmodel import Session, col, select
 
 from storage.database import insert_ignore, signal
 from storage.ids import new_marker
-from storage.tables import OPEN_STATES, Delivery
+from storage.tables import UNSETTLED_STATES, Delivery
 
 SIGNAL = "deliveries"
 NOT_STARTED = ("waiting", "claimed")
 SETTLED = ("accepted", "refused", "parked", "cancelled")
+
+
+def is_unsettled(delivery: type[Delivery] = Delivery) -> ColumnElement[bool]:
+    """As the indexes of what is unsettled say it, word for word.
+
+    With parameters in it SQLite reads all that was ever delivered instead.
+    """
+    words: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in UNSETTLED_STATES]
+    return col(delivery.state).in_(words)
 
 
 @dataclass(frozen=True)
@@ -196,6 +205,7 @@ def bring_forward(session: Session, lane: str, now: datetime) -> None:
         session,
         update(Delivery)
         .where(
+            is_unsettled(),
             col(Delivery.lane) == lane,
             col(Delivery.state) == "waiting",
             col(Delivery.due_at) > now,
@@ -212,6 +222,7 @@ def release(session: Session, side: str, reason: str, now: datetime) -> int:
         session,
         update(Delivery)
         .where(
+            is_unsettled(),
             col(Delivery.side) == side,
             col(Delivery.state) == "waiting",
             col(Delivery.reason) == reason,
@@ -226,7 +237,9 @@ def release(session: Session, side: str, reason: str, now: datetime) -> int:
 def has_unsettled_attempt(session: Session, lane: str) -> bool:
     """True while something of this lane may be at the provider without our knowing its id."""
     query = select(Delivery.id).where(
-        Delivery.lane == lane, col(Delivery.state).in_(("started", "unsure", "parked"))
+        is_unsettled(),
+        Delivery.lane == lane,
+        col(Delivery.state).in_(("started", "unsure", "parked")),
     )
     return session.exec(query.limit(1)).first() is not None
 
@@ -235,7 +248,7 @@ def count_open(session: Session) -> list[tuple[str, str, int, datetime]]:
     """What waits: side, state, how many, and since when the oldest is due."""
     query = (
         select(Delivery.side, Delivery.state, func.count(), func.min(Delivery.due_at))
-        .where(col(Delivery.state).in_((*OPEN_STATES, "parked")))
+        .where(is_unsettled())
         .group_by(Delivery.side, Delivery.state)
         .order_by(Delivery.side, Delivery.state)
     )

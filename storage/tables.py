@@ -17,7 +17,8 @@ from storage.types import Encrypted, UtcDateTime
 
 BIG_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only in INTEGER
 OPEN_STATES = ("waiting", "claimed", "started", "unsure")
-OPEN = "state IN ('waiting', 'claimed', 'started', 'unsure')"
+UNSETTLED_STATES = (*OPEN_STATES, "parked")
+UNSETTLED = "state IN ('waiting', 'claimed', 'started', 'unsure', 'parked')"
 
 # SQLite keeps no name of its own for a constraint, and one without a name cannot be migrated
 SQLModel.metadata.naming_convention = {
@@ -289,15 +290,15 @@ class Delivery(SQLModel, table=True):
             "lane",
             "lane_order",
             "id",
-            sqlite_where=text(OPEN),
-            postgresql_where=text(OPEN),
+            sqlite_where=text(UNSETTLED),
+            postgresql_where=text(UNSETTLED),
         ),
         Index(
             "delivery_due",
             "state",
             "due_at",
-            sqlite_where=text(OPEN),
-            postgresql_where=text(OPEN),
+            sqlite_where=text(UNSETTLED),
+            postgresql_where=text(UNSETTLED),
         ),
     )
 

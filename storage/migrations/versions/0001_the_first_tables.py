@@ -13,7 +13,7 @@ revision = "0001"
 down_revision = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-OPEN = sa.text("state IN ('waiting', 'claimed', 'started', 'unsure')")
+UNSETTLED = sa.text("state IN ('waiting', 'claimed', 'started', 'unsure', 'parked')")
 
 
 def upgrade() -> None:
@@ -82,14 +82,18 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "delivery_due", "delivery", ["state", "due_at"], sqlite_where=OPEN, postgresql_where=OPEN
+        "delivery_due",
+        "delivery",
+        ["state", "due_at"],
+        sqlite_where=UNSETTLED,
+        postgresql_where=UNSETTLED,
     )
     op.create_index(
         "delivery_lane",
         "delivery",
         ["lane", "lane_order", "id"],
-        sqlite_where=OPEN,
-        postgresql_where=OPEN,
+        sqlite_where=UNSETTLED,
+        postgresql_where=UNSETTLED,
     )
 
     op.create_table(
