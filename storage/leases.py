@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from storage.database import insert_ignore
 from storage.tables import Lease
@@ -20,6 +20,23 @@ def take(session: Session, name: str, holder: str, now: datetime, seconds: float
         update(Lease)
         .where(col(Lease.name) == name, or_(col(Lease.holder) == holder, col(Lease.until_at) < now))
         .values(holder=holder, until_at=until_at)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, for an UPDATE
+
+
+def get_holder(session: Session, name: str) -> str | None:
+    """Who holds a lease, or held it last."""
+    return session.exec(select(Lease.holder).where(Lease.name == name)).one_or_none()
+
+
+def take_over(
+    session: Session, name: str, dead: str, holder: str, now: datetime, seconds: float
+) -> bool:
+    """Take a dead process's lease before its end; False where somebody was quicker."""
+    result = session.execute(
+        update(Lease)
+        .where(col(Lease.name) == name, col(Lease.holder) == dead)
+        .values(holder=holder, until_at=now + timedelta(seconds=seconds))
     )
     return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, for an UPDATE
 

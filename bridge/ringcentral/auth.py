@@ -27,7 +27,8 @@ from bridge.ringcentral.client import (
     Token,
 )
 from bridge.ringcentral.parse import Store
-from storage import leases, logins
+from bridge.ringcentral.turns import Turns
+from storage import logins
 from storage.database import Database
 from storage.tables import Login
 
@@ -69,14 +70,14 @@ class Credentials:
 
 
 class Tokens:
-    """The token of one login, for this process. `holder` names the process."""
+    """The token of one login, for this process."""
 
     def __init__(
         self,
         door: Door,
         database: Database,
         credentials: Credentials,
-        holder: str,
+        turns: Turns,
         *,
         spare_seconds: float = SPARE_SECONDS,
     ) -> None:
@@ -84,7 +85,7 @@ class Tokens:
         self._door = door
         self._database = database
         self._credentials = credentials
-        self._holder = holder
+        self._turns = turns
         self._lease = f"ringcentral-token:{door.login_id}"
         self._lock = asyncio.Lock()
         self._token: Token | None = None
@@ -147,8 +148,10 @@ class Tokens:
                 login = await self._database.read(logins.get, self._door.login_id)
                 if self._is_good(login, stale_generation):
                     return self._adopt(login)
-                if await self._take_lease():
-                    return await self._buy(stale_generation)
+                self._raise_recent_failure()
+                async with self._turns.turn(self._lease, LEASE_SECONDS) as is_ours:
+                    if is_ours:
+                        return await self._buy(stale_generation)
                 await sleep(ASK_HOLDER_EVERY_SECONDS)
         raise NotSent("Another process is logging in to RingCentral.", "token_awaited")
 
@@ -168,22 +171,13 @@ class Tokens:
         self._refresh_at = refresh_at(machine_now(), login.access_expires_at)
         return self._token
 
-    async def _take_lease(self) -> bool:
-        self._raise_recent_failure()
-        return await self._database.write(
-            leases.take, self._lease, self._holder, machine_now(), LEASE_SECONDS
-        )
-
     async def _buy(self, stale_generation: int) -> Token:
         """With the lease in hand: somebody may have bought one before it was ours."""
-        try:
+        login = await self._database.read(logins.get, self._door.login_id)
+        if not self._is_good(login, stale_generation):
+            await self._store(login, await self._ask(login))
             login = await self._database.read(logins.get, self._door.login_id)
-            if not self._is_good(login, stale_generation):
-                await self._store(login, await self._ask(login))
-                login = await self._database.read(logins.get, self._door.login_id)
-            return self._adopt(login)
-        finally:
-            await self._database.write(leases.give_back, self._lease, self._holder)
+        return self._adopt(login)
 
     async def _store(self, login: Login, bought: dict[str, Any]) -> None:
         now = machine_now()

@@ -27,7 +27,8 @@ from bridge.ringcentral.inbound import DATABASE_AWAY, fault_of, keep_notificatio
 from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time, storable
 from bridge.ringcentral.render import render_time
 from bridge.ringcentral.stores import read_store
-from storage import cursors, inboxes, leases
+from bridge.ringcentral.turns import Turns
+from storage import cursors, inboxes
 from storage.database import Database
 from storage.tables import Cursor
 
@@ -43,6 +44,7 @@ PAGE_RECORDS = 250
 MOST_PAGES = 200
 COMMIT_RECORDS = 100
 LEASE_SECONDS = 180.0
+ASK_AGAIN_SECONDS = 1.0  # while another process reads the store
 EVENT_SPACING_SECONDS = 2.0  # between two syncs of one store: Light allows 50 requests a minute
 LONGEST_RETRY_SECONDS = 64.0
 
@@ -67,14 +69,14 @@ class CatchUp:
         database: Database,
         clock: Clock,
         *,
-        holder: str,
+        turns: Turns,
         region: str,
         sync_seconds: float,
     ) -> None:
         self._client_of = client_of
         self._database = database
         self._clock = clock
-        self._holder = holder
+        self._turns = turns
         self._region = region
         self._sync_seconds = sync_seconds
         self._failures: dict[str, int] = {}
@@ -150,20 +152,15 @@ class CatchUp:
         2. read              (dead: the cursor still stands before it)
         3. commit            records oldest first, the cursor with the last of them
         """
-        lease = f"ringcentral-sync:{store}"
-        now = machine_now()
         self._read_at[store] = monotonic()
-        if not await self._database.write(
-            _begin, store, lease, self._holder, now, self._sync_seconds
-        ):
-            return False
-        try:
+        async with self._turns.turn(f"ringcentral-sync:{store}", LEASE_SECONDS) as is_ours:
+            again_seconds = self._sync_seconds if is_ours else ASK_AGAIN_SECONDS
+            due_at = machine_now() + timedelta(seconds=again_seconds)
+            await self._database.write(cursors.put_off, store, due_at)
             cursor = await self._database.read(cursors.get, store)
-            if cursor is not None:
+            if is_ours and cursor is not None:
                 await self._sync(cursor)
-        finally:
-            await self._database.write(leases.give_back, lease, self._holder)
-        return True
+            return is_ours
 
     async def _sync(self, cursor: Cursor) -> None:
         client = self._client_of(cursor.login_id)
@@ -296,16 +293,6 @@ def _tell_unreadable(session: Session, store: str, code: str, now: datetime) -> 
     tell_administrators(session, key, "admin", {"sentence": sentence}, now)
 
 
-def _begin(
-    session: Session, store: str, lease: str, holder: str, now: datetime, sync_seconds: float
-) -> bool:
-    if not leases.take(session, lease, holder, now, LEASE_SECONDS):
-        cursors.put_off(session, store, now + timedelta(seconds=1))
-        return False
-    cursors.put_off(session, store, now + timedelta(seconds=sync_seconds))
-    return True
-
-
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(answer.get("records"), list) or not isinstance(answer.get("syncInfo"), dict):
         raise Problem("RingCentral's answer to a sync is unreadable.", "unreadable")
@@ -321,7 +308,10 @@ def _place(info: Record, since_at: datetime) -> Place:
     token = info.get("syncToken")
     if not isinstance(token, str) or not token:
         raise Problem("RingCentral gave no sync token.", "unreadable")
-    synced_at = parse_time(info["syncTime"]) if info.get("syncTime") else machine_now()
+    try:
+        synced_at = parse_time(info.get("syncTime"))
+    except NotUnderstood:  # it bounds a later full sync only, which overlaps by an hour
+        synced_at = machine_now()
     return Place(token, synced_at, since_at)
 
 

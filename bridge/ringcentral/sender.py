@@ -116,9 +116,8 @@ class RingCentralSender:
     async def send(self, delivery: Claimed, content: object) -> Outcome:
         """POST /sms, once. Its permit came with the claim."""
         assert isinstance(content, LoadedText)
-        client = self._client_of(content.login_id)
         try:
-            record = await client.request(
+            record = await self._client_of(content.login_id).request(
                 "POST",
                 SEND_PATH,
                 priority=delivery.priority,

@@ -18,12 +18,14 @@ from bridge.ringcentral.catchup import CatchUp
 from bridge.ringcentral.client import Door, LoginRefused, NotSent, RingCentralClient
 from bridge.ringcentral.directory import Directory
 from bridge.ringcentral.inbound import Webhook
+from bridge.ringcentral.parse import NotUnderstood
 from bridge.ringcentral.sender import PhoneTextOf, RingCentralSender
 from bridge.ringcentral.subscription import WEBHOOK_PATH, SubscriptionWatch
+from bridge.ringcentral.turns import Turns
 from bridge.settings import Settings
 from storage import logins
 from storage.database import Database
-from storage.ids import new_marker
+from storage.liveness import Liveness
 
 log = structlog.get_logger(__name__)
 
@@ -44,12 +46,13 @@ class RingCentralSide:
         gates: Gates,
         clock: Clock,
         phone_text_of: PhoneTextOf,
+        liveness: Liveness | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._gates = gates
         self._clock = clock
-        self._holder = new_marker()
+        self._turns = Turns(database, liveness)
         self._door: Door | None = None
         self._tokens: Tokens | None = None
         self._client: RingCentralClient | None = None
@@ -63,7 +66,7 @@ class RingCentralSide:
             self.client_of,
             database,
             clock,
-            holder=self._holder,
+            turns=self._turns,
             region=settings.region,
             sync_seconds=settings.sync_seconds,
         )
@@ -88,7 +91,7 @@ class RingCentralSide:
         login = await self._database.write(logins.get_or_add, LOGIN_NAME)
         assert login.id is not None, "read from its table"
         self._door = Door(self._settings.ringcentral_url, login.id, self._gates)
-        self._tokens = Tokens(self._door, self._database, self._credentials(), self._holder)
+        self._tokens = Tokens(self._door, self._database, self._credentials(), self._turns)
         self._client = RingCentralClient(self._door, self._tokens)
         self._hear("tokens", self._tokens.look_again)
 
@@ -190,7 +193,7 @@ class RingCentralSide:
             self._database,
             self._clock,
             self._settings.public_url,
-            self._holder,
+            self._turns,
         )
         failures = 0
         while True:
@@ -198,10 +201,10 @@ class RingCentralSide:
             try:
                 await watch.ensure()
                 failures, wait_seconds = 0, WATCH_SECONDS
-            except ProviderProblem as problem:
+            except (ProviderProblem, NotUnderstood) as problem:
                 wait_seconds = (*WATCH_AGAIN_SECONDS, WATCH_SECONDS)[min(failures, 5)]
                 failures += 1
-                log.warning("ringcentral.subscription_failed", code=problem.code)
+                log.warning("ringcentral.subscription_failed", problem=str(problem))
             await wait_at_most(self._watch_now, wait_seconds)
 
 
@@ -211,6 +214,10 @@ def build_ringcentral(
     gates: Gates,
     clock: Clock,
     phone_text_of: PhoneTextOf,
+    liveness: Liveness | None = None,
 ) -> RingCentralSide:
-    """The RingCentral side of these settings; `phone_text_of` is the Slack side's."""
-    return RingCentralSide(settings, database, gates, clock, phone_text_of)
+    """The RingCentral side of these settings; `phone_text_of` is the Slack side's.
+
+    With `liveness` what a dead process was at is taken over at once, else when its lease ends.
+    """
+    return RingCentralSide(settings, database, gates, clock, phone_text_of, liveness)

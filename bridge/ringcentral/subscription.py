@@ -15,7 +15,8 @@ from bridge.relay.notices import tell_administrators
 from bridge.ringcentral.client import Refusal, RingCentralClient
 from bridge.ringcentral.parse import Store, parse_store, parse_time
 from bridge.ringcentral.render import render_subscription
-from storage import cursors, inboxes, leases, subscriptions
+from bridge.ringcentral.turns import Turns
+from storage import cursors, inboxes, subscriptions
 from storage.database import Database
 from storage.tables import Subscription
 
@@ -57,28 +58,25 @@ class SubscriptionWatch:
         database: Database,
         clock: Clock,
         public_url: str,
-        holder: str,
+        turns: Turns,
     ) -> None:
         self._client = client
         self._database = database
         self._clock = clock
         self._address = public_url.rstrip("/") + WEBHOOK_PATH
-        self._holder = holder
+        self._turns = turns
         self._lease = f"ringcentral-subscription:{client.login_id}"
 
     async def ensure(self) -> None:
         """Find, renew, mend or make it; one process at a time. Raises a Problem."""
-        if not await self._database.write(
-            leases.take, self._lease, self._holder, machine_now(), LEASE_SECONDS
-        ):
-            return
-        try:
-            await self._ensure()
-        except Refusal as refusal:
-            await self._tell(refusal)
-            raise
-        finally:
-            await self._database.write(leases.give_back, self._lease, self._holder)
+        async with self._turns.turn(self._lease, LEASE_SECONDS) as is_ours:
+            if not is_ours:
+                return
+            try:
+                await self._ensure()
+            except Refusal as refusal:
+                await self._tell(refusal)
+                raise
 
     async def _ensure(self) -> None:
         stores = await self._database.read(_find_stores, self._client.login_id)

@@ -28,6 +28,7 @@ from bridge.outbox.outcome import Accepted, Claimed, Ready, Refused
 from bridge.relay import conversations
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.ringcentral.subscription import SubscriptionWatch
+from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from storage import cursors, inboxes, messages
 from storage.database import Database, signal
@@ -121,7 +122,9 @@ class Bridged:
 
     def watch(self, url: str) -> SubscriptionWatch:
         """A watch over the subscription to be called at `url`."""
-        return SubscriptionWatch(self.side.client_of(1), self.database, Clock(), url, "one")
+        return SubscriptionWatch(
+            self.side.client_of(1), self.database, Clock(), url, Turns(self.database)
+        )
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from bridge.ringcentral.client import (
     usage_group,
 )
 from bridge.ringcentral.outcomes import outcome_of
+from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import CLIENT_ID, CLIENT_SECRET, JWT, NUMBER, RingCentralSimulator
 from bridge.sandbox.ringcentral.clock import SimulatorClock
 from storage import logins
@@ -42,7 +43,7 @@ async def connected(database: Database, url: str) -> AsyncIterator[RingCentralCl
     login = await database.write(logins.get_or_add, "ringcentral")
     assert login.id is not None
     door = Door(url, login.id, Gates(database, no_budget))
-    tokens = Tokens(door, database, Credentials(CLIENT_ID, CLIENT_SECRET, JWT), "one")
+    tokens = Tokens(door, database, Credentials(CLIENT_ID, CLIENT_SECRET, JWT), Turns(database))
     yield RingCentralClient(door, tokens)
     await door.close()
 

@@ -15,6 +15,7 @@ from bridge.outbox.outcome import Refused
 from bridge.ringcentral.client import Refusal
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.ringcentral.subscription import LIFE_SECONDS, SubscriptionWatch
+from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from storage import cursors, inboxes, subscriptions
 from storage.database import Database
@@ -50,10 +51,12 @@ class Hearing:
         self.side = side
         self.url = url
 
-    def watch(self, url: str | None = None, holder: str = "one") -> SubscriptionWatch:
+    def watch(self, url: str | None = None) -> SubscriptionWatch:
         """A watch over the subscription, as each process has one."""
         client = self.side.client_of(1)
-        return SubscriptionWatch(client, self.database, Clock(), url or self.url, holder)
+        return SubscriptionWatch(
+            client, self.database, Clock(), url or self.url, Turns(self.database)
+        )
 
 
 @pytest.fixture
@@ -92,7 +95,7 @@ async def test_it_is_made_once_and_brings_texts(hearing: Hearing) -> None:
 
 async def test_two_processes_make_one(hearing: Hearing) -> None:
     """The lease lets one process at a time look after it."""
-    watches = [hearing.watch(holder=name) for name in ("one", "two", "three")]
+    watches = [hearing.watch() for _ in ("one", "two", "three")]
     await asyncio.gather(*(watch.ensure() for watch in watches))
     assert len(hearing.simulator.subscriptions) == 1
 
