@@ -101,7 +101,7 @@ async def _compose(
     gates = Gates(database, budget_of)
     liveness = await Liveness.hold(database)
     slack = build_slack(settings, database, gates, clock)
-    ringcentral = build_ringcentral(settings, database, gates, clock, slack.phone_text_of)
+    ringcentral = build_ringcentral(settings, database, gates, clock, slack.phone_text_of, liveness)
     slack.use_numbers(ringcentral.numbers)
     worker = None
     if "worker" in roles:
