@@ -51,7 +51,7 @@ class Listeners:
         command: str,
     ) -> None:
         self._installation, self._inbound = installation, inbound
-        self._commands, self._actions = commands, actions
+        self.commands, self._actions = commands, actions
         self.names: Mapping[str, frozenset[str]] = {
             "events": frozenset(parse.WANTED_EVENTS),
             "commands": frozenset({command}),
@@ -60,12 +60,19 @@ class Listeners:
         self.app = self._build(client)
 
     def _build(self, client: SlackClient) -> AsyncApp:
+        # Bolt passes arguments by name, and to these two by the names of a method's `self` too.
+        async def authorize(team_id: str | None) -> AuthorizeResult | None:
+            return await self._installation.authorize(team_id)
+
+        async def on_error(error: Exception, body: Body) -> BoltResponse:
+            return await self._on_error(error, body)
+
         app = AsyncApp(
             name="sms-bridge",
             logger=_quiet,
             client=client.web_client(""),
             process_before_response=True,
-            authorize=self._authorize,  # type: ignore[arg-type]  # Bolt takes None for a stranger
+            authorize=authorize,  # type: ignore[arg-type]  # Bolt takes None for a stranger
             request_verification_enabled=False,  # the guard did it, and logs no body
             ssl_check_enabled=False,  # obsolete, and it runs before any verification
             attaching_function_token_enabled=False,
@@ -77,19 +84,14 @@ class Listeners:
             app.command(name)(self._on_command)
         for name in self.names["actions"]:
             app.action(name)(self._on_action)
-        app.error(self._on_error)
+        app.error(on_error)
         return app
-
-    # The keyword names below are Bolt's: it passes arguments by them.
-
-    async def _authorize(self, team_id: str | None) -> AuthorizeResult | None:
-        return await self._installation.authorize(team_id)
 
     async def _on_event(self, body: Body) -> None:
         await self._inbound.receive_event(body)
 
     async def _on_command(self, ack: AsyncAck, body: Body) -> None:
-        answer = await self._commands.receive_command(body)
+        answer = await self.commands.receive_command(body)
         await (ack(**_ephemeral(answer)) if answer else ack())
 
     async def _on_action(self, ack: AsyncAck, body: Body, action: Body) -> None:
@@ -106,9 +108,7 @@ class Listeners:
         if isinstance(error, NotUnderstood):
             await self._inbound.keep(str(body), str(error))
             return BoltResponse(status=200, body="")
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{where.name}:{where.lineno}"
-        log.error("slack.listener_failed", error=type(error).__name__, where=place)
+        log.error("slack.listener_failed", error=type(error).__name__, where=_place_of(error))
         return BoltResponse(status=503, body="")
 
     async def answer(self, text: str, headers: Headers) -> Response:
@@ -126,6 +126,12 @@ class Listeners:
             await self._inbound.keep(str(body), str(fault))
             return True
         return False
+
+
+def _place_of(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [each for each in frames if "site-packages" not in each.filename] or frames
+    return f"{ours[-1].name}:{ours[-1].lineno}"
 
 
 def _ephemeral(answer: Rendered) -> dict[str, Any]:

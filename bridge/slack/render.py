@@ -330,7 +330,7 @@ def help_text(command: str) -> str:
             "• Edit or delete a reply within its first seconds to change or stop it. Afterwards "
             "the thread says what the customer saw.",
             f"• `{command} numbers` lists our numbers, `{command} status` tells what waits.",
-            f"• `{command} connect <number>` and `{command} disconnect` pair a number with this "
+            f"• `{command} connect &lt;number&gt;` and `{command} disconnect` pair a number with this "
             "channel (administrators).",
         )
     )
@@ -344,7 +344,7 @@ def numbers(
         return _plain("This RingCentral login has no phone number at all.")
     lines = [_number_line(each, channels.get(each.phone_number), region) for each in own]
     if not channels:
-        lines.append(f"None is connected yet: type `{command} connect <number>` in its channel.")
+        lines.append(f"None is connected yet: type `{command} connect &lt;number&gt;` in its channel.")
     return _plain("\n".join(lines))
 
 

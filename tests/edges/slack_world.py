@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 from pydantic import SecretStr
-from sqlmodel import Session
+from sqlmodel import Session, select
 from starlette.types import ASGIApp
 
 from bridge import arrivals
@@ -137,9 +137,11 @@ class SlackWorld:
 
 
 def _connect(session: Session, channel_id: str, number: str, now: datetime) -> Inbox:
-    login = Login(name="default", account_id="1", extension_id="101")
-    session.add(login)
-    session.flush()
+    login = session.exec(select(Login)).first()
+    if login is None:
+        login = Login(name="default", account_id="1", extension_id="101")
+        session.add(login)
+        session.flush()
     assert login.id is not None
     pairing = Pairing(
         phone_number=number,

@@ -1,0 +1,237 @@
+"""The slash command over real HTTP: what is sent, what is refused, and with which words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlmodel import Session, func, select
+
+from bridge.relay.texts import OwnNumber
+from bridge.sandbox.slack.people import user_id_for
+from storage import inboxes
+from storage.database import Database
+from storage.tables import Inbox, Login, Message
+from tests.edges.slack_world import ALICE, OUR_NUMBER, STORE, SlackWorld, open_world
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+QUEUE_NUMBER = "+16505550102"
+WHY_NOT = "This login has no right to send from it: an administrator can assign it."
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[SlackWorld]:
+    async with open_world(database) as world:
+        world.numbers += [
+            _own(OUR_NUMBER, "Dana", can_send=True),
+            _own(QUEUE_NUMBER, "Front desk queue", can_send=False),
+        ]
+        await database.write(_log_in)
+        yield world
+
+
+def _log_in(session: Session) -> None:
+    session.add(Login(name="default", account_id="1", extension_id="101"))
+
+
+def _own(number: str, owner: str, *, can_send: bool) -> OwnNumber:
+    return OwnNumber(
+        phone_number=number,
+        login_id=1,
+        store=STORE,
+        owner_name=owner,
+        owner_kind="user",
+        can_send=can_send,
+        can_receive=can_send,
+        takes_files=True,
+        why_not=None if can_send else WHY_NOT,
+    )
+
+
+async def answer_to(world: SlackWorld, user: str, text: str, channel: str = "front-desk") -> str:
+    """What this person is answered, privately, to the command."""
+    before = len(world.slack.private_answers(user))
+    result = await world.slack.command(user, channel, "/sms", text)
+    assert result.refused is None
+    answers = await world.slack.wait_for(lambda: world.slack.private_answers(user)[before:])
+    return answers[0].shown
+
+
+def _count_messages(session: Session) -> int:
+    return session.exec(select(func.count()).select_from(Message)).one()
+
+
+async def test_a_text_is_sent_and_linked(world: SlackWorld) -> None:
+    """The command texts the number, shows the text in a new thread and answers with its link."""
+    await world.connect()
+    shown = await answer_to(world, "Bea", "+1 415 555 0100 Your table is ready, @Carl")
+    root = await world.thread("Your table is ready, Carl")
+    assert "(415) 555-0100" in shown
+    assert root.permalink in str(world.slack.private_answers("Bea")[0].blocks)
+    assert "Sent by Bea" in root.replies[0].shown
+    assert not root.replies[0].pings
+    await world.slack.wait_for(lambda: root.replies[0].reactions)
+    assert world.carrier.sent == ["Your table is ready, Carl"]
+
+
+async def test_a_command_delivered_twice_is_one_text(world: SlackWorld) -> None:
+    """The same command, told twice by Slack, is one text."""
+    await world.connect()
+    result = await world.slack.command("Bea", "front-desk", "/sms", "+1 415 555 0100 Once")
+    await world.thread("Once")
+    await world.side.listeners.commands.receive_command(result.payload)
+    assert await world.database.read(_count_messages) == 1
+
+
+@pytest.mark.parametrize("user", ["Gus", "Sam"])
+async def test_guests_are_refused(world: SlackWorld, user: str) -> None:
+    """A guest is told so, gets the typed text back, and nothing is sent."""
+    await world.connect()
+    await world.slack.join(user, "front-desk")
+    shown = await answer_to(world, user, "+1 415 555 0100 Hello there")
+    assert "guests cannot text customers" in shown
+    assert "/sms +1 415 555 0100 Hello there" in shown
+    assert await world.database.read(_count_messages) == 0
+
+
+async def test_strangers_are_refused(world: SlackWorld) -> None:
+    """People of other organisations cannot use the command on customers."""
+    await world.connect("partners")
+    body = (await world.slack.command("Bea", "partners", "/sms", "help")).payload
+    stranger = {**body, "user_id": user_id_for("Otto"), "text": "+1 415 555 0100 Hello"}
+    rendered = await world.side.listeners.commands.receive_command(stranger)
+    assert rendered is not None
+    assert "other organisations" in rendered.text
+    assert await world.database.read(_count_messages) == 0
+
+
+async def test_silence_of_slack_sends_nothing(world: SlackWorld) -> None:
+    """Where Slack does not say who somebody is, nothing is sent and the text is given back."""
+    await world.connect()
+    world.slack.faults.add("slow", path="users.info", seconds=5)
+    shown = await answer_to(world, "Bea", "+1 415 555 0100 Hello there")
+    assert "Nothing was done" in shown
+    assert "Hello there" in shown
+    assert await world.database.read(_count_messages) == 0
+
+
+WRONG = {
+    "John Hello": "number",
+    "911 Help": "",
+    "+1 415 555 0100": "Write the text after the number",
+    "numbers please": "Nothing comes after it",
+    "+1 650 555 0101 To ourselves": "our own",
+}
+
+
+@pytest.mark.parametrize("typed", WRONG)
+async def test_wrong_uses_are_answered(world: SlackWorld, typed: str) -> None:
+    """A wrong use gets a sentence that says what to write instead, and the typed text back."""
+    await world.connect()
+    shown = await answer_to(world, "Bea", typed)
+    assert WRONG[typed].lower() in shown.lower()
+    assert typed in shown
+    assert await world.database.read(_count_messages) == 0
+
+
+async def test_help_explains_itself(world: SlackWorld) -> None:
+    """`/sms` alone and `/sms help` are the help; a misspelt word is guessed."""
+    for typed in ("", "help"):
+        assert "a reply in the thread is a text" in await answer_to(world, "Bea", typed)
+    assert "Did you mean `/sms numbers`" in await answer_to(world, "Bea", "nubmers")
+
+
+async def test_a_mention_given_back_pings_nobody(world: SlackWorld) -> None:
+    """What was typed comes back as words, never as a mention."""
+    await answer_to(world, "Bea", "John <!channel> @Carl")
+    assert not world.slack.private_answers("Bea")[0].pings
+
+
+async def test_numbers_are_listed(world: SlackWorld) -> None:
+    """The list names owner and inbox, and says why a number cannot be used."""
+    await world.connect()
+    shown = await answer_to(world, "Bea", "numbers")
+    assert "*(650) 555-0101* (Dana): inbox #front-desk" in shown
+    assert f"*(650) 555-0102* (Front desk queue): {WHY_NOT}" in shown
+
+
+async def test_administrators_connect(world: SlackWorld) -> None:
+    """An administrator pairs a number with the channel, is warned of a public one, undoes it."""
+    shown = await answer_to(world, "Ada", "connect (650) 555-0101")
+    assert "is connected here" in shown
+    assert "public" in shown
+    connected = await world.database.read(inboxes.find_connected)
+    assert [(each.phone_number, each.owner_name) for each in connected] == [(OUR_NUMBER, "Dana")]
+    await world.text_in("Now it works")
+    await world.thread("Now it works")
+    assert "no longer connected" in await answer_to(world, "Ada", "disconnect")
+    assert await world.database.read(inboxes.find_connected) == []
+    assert "No number is connected here" in await answer_to(world, "Ada", "disconnect")
+
+
+REFUSED_CONNECTIONS = {
+    ("Bea", "front-desk", "connect +1 650 555 0101"): "only administrators",
+    ("Ada", "front-desk", "connect +1 650 555 0199"): "has no number (650) 555-0199",
+    ("Ada", "front-desk", "connect +1 650 555 0102"): WHY_NOT,
+    ("Ada", "general", "connect +1 650 555 0101"): "/invite",
+    ("Ada", "back-office", "connect +1 650 555 0101"): "/invite",
+    ("Ada", "front-desk", "connect John"): "not a phone number",
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_CONNECTIONS)
+async def test_connections_are_refused_in_words(
+    world: SlackWorld, case: tuple[str, str, str]
+) -> None:
+    """Whoever may not connect, or cannot, is told why."""
+    user, channel, typed = case
+    await world.slack.join(user, channel)
+    assert REFUSED_CONNECTIONS[case] in await answer_to(world, user, typed, channel)
+    assert await world.database.read(inboxes.find_connected) == []
+
+
+async def test_named_administrators_connect(database: Database) -> None:
+    """Whoever the settings name is an administrator, whatever the workspace says."""
+    async with open_world(database, administrators=user_id_for("Bea")) as world:
+        world.numbers.append(_own(OUR_NUMBER, "Dana", can_send=True))
+        await database.write(_log_in)
+        assert "is connected here" in await answer_to(world, "Bea", "connect +1 650 555 0101")
+
+
+async def test_a_direct_message_is_no_inbox(world: SlackWorld) -> None:
+    """A number needs a channel, not a direct message."""
+    direct = await world.slack.direct_message("Ada")
+    shown = await answer_to(world, "Ada", "connect +1 650 555 0101", direct.channel_id)
+    assert "type it in a channel" in shown
+
+
+async def test_status_tells_what_waits(world: SlackWorld) -> None:
+    """The status says whether anything waits."""
+    assert "Nothing waits" in await answer_to(world, "Bea", "status")
+
+
+async def test_several_inboxes_ask_for_a_channel(world: SlackWorld) -> None:
+    """With two inboxes the command is typed in the channel of one."""
+    first = await world.connect()
+    await world.database.write(_connect_second, first.login_id, world)
+    await world.side.installation.refresh()
+    await world.slack.invite_bot("general")
+    shown = await answer_to(world, "Bea", f"{ALICE} Hello", "general")
+    assert "channel of one" in shown
+
+
+def _connect_second(session: Session, login_id: int, world: SlackWorld) -> None:
+    session.add(
+        Inbox(
+            phone_number=QUEUE_NUMBER,
+            region="US",
+            login_id=login_id,
+            store=STORE,
+            owner_name="Queue",
+            team_id=world.slack.team_id,
+            channel_id=world.slack.channel("partners").channel_id,
+            connected_by="U0ADA",
+            connected_at=world.clock.now(),
+        )
+    )
