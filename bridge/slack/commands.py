@@ -236,10 +236,12 @@ class Commands:
         try:
             told = await self._client.ask("conversations.info", channel=channel_id)
         except SlackRefused as refused:
-            if refused.code != "channel_not_found":
+            if refused.code not in ("channel_not_found", "missing_scope"):
                 raise
-            # A private channel, or two people's direct messages, that the app is no member of.
-            return _Channel(is_member=False, is_direct=False, is_private=True, is_shared=False)
+            # A private channel that the app is no member of; or direct messages, which it has no
+            # scope to read.
+            is_direct = channel_id.startswith("D") or refused.code == "missing_scope"
+            return _Channel(is_member=False, is_direct=is_direct, is_private=True, is_shared=False)
         channel = told["channel"]
         return _Channel(
             is_member=bool(channel.get("is_member")),
