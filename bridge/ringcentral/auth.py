@@ -17,16 +17,10 @@ import structlog
 
 from bridge.clock import machine_now, monotonic, sleep
 from bridge.outbox.gates import PAGE
-from bridge.ringcentral.client import (
-    OWN_EXTENSION_PATH,
-    Door,
-    LoginRefused,
-    NotSent,
-    Problem,
-    Refusal,
-    Token,
-)
+from bridge.ringcentral.client import OWN_EXTENSION_PATH, Token
+from bridge.ringcentral.door import Door
 from bridge.ringcentral.parse import Store
+from bridge.ringcentral.problems import LoginRefused, NotSent, Problem, Refusal
 from bridge.ringcentral.turns import Turns
 from storage import logins
 from storage.database import Database
@@ -87,7 +81,7 @@ class Tokens:
         self._credentials = credentials
         self._turns = turns
         self._lease = f"ringcentral-token:{door.login_id}"
-        self._lock = asyncio.Lock()
+        self._purchase: asyncio.Task[Token] | None = None
         self._token: Token | None = None
         self._refresh_at = machine_now()
         self._failure: NotSent | None = None
@@ -116,17 +110,27 @@ class Tokens:
         login = await self._database.read(logins.get, self._door.login_id)
         if login.account_id and login.extension_id:
             return Store(login.account_id, login.extension_id)
-        extension = await self._door.call(
-            "GET",
-            OWN_EXTENSION_PATH,
-            headers={"Authorization": f"Bearer {token.access_token}"},
-            priority=PAGE,
-        )
+        try:
+            extension = await self._read_own_extension(token)
+        except Refusal as refusal:
+            if refusal.status != 401:
+                raise
+            extension = await self._read_own_extension(await self.renew(token))
         store = Store(str(extension["account"]["id"]), str(extension["id"]))
         await self._database.write(
             logins.set_identity, self._door.login_id, store.account_id, store.extension_id
         )
         return store
+
+    async def _read_own_extension(self, token: Token) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {token.access_token}"}
+        return await self._door.call("GET", OWN_EXTENSION_PATH, headers=headers, priority=PAGE)
+
+    async def close(self) -> None:
+        """End a purchase that is under way; its refresh token works once more for a grace."""
+        if self._purchase is not None:
+            self._purchase.cancel()
+            await asyncio.wait([self._purchase])
 
     async def keep_fresh(self) -> None:
         """Renew the token as long as this runs; a failure is raised to the caller's loop."""
@@ -139,20 +143,28 @@ class Tokens:
                 await sleep(wait_seconds)
 
     async def _replace(self, stale_generation: int) -> Token:
-        async with self._lock:
-            token = self._token
-            if token and token.generation > stale_generation and self._has_life(token.expires_at):
+        """One purchase for all who wait; one that tires of waiting does not end it."""
+        while True:
+            if self._purchase is None or self._purchase.done():
+                self._purchase = asyncio.create_task(
+                    self._find_or_buy(stale_generation), name="ringcentral token purchase"
+                )
+                self._purchase.add_done_callback(_note_failure)
+            token = await asyncio.shield(self._purchase)
+            if token.generation > stale_generation:
                 return token
-            until = monotonic() + WAIT_FOR_HOLDER_SECONDS
-            while monotonic() < until:
-                login = await self._database.read(logins.get, self._door.login_id)
-                if self._is_good(login, stale_generation):
-                    return self._adopt(login)
-                self._raise_recent_failure()
-                async with self._turns.turn(self._lease, LEASE_SECONDS) as is_ours:
-                    if is_ours:
-                        return await self._buy(stale_generation)
-                await sleep(ASK_HOLDER_EVERY_SECONDS)
+
+    async def _find_or_buy(self, stale_generation: int) -> Token:
+        until = monotonic() + WAIT_FOR_HOLDER_SECONDS
+        while monotonic() < until:
+            login = await self._database.read(logins.get, self._door.login_id)
+            if self._is_good(login, stale_generation):
+                return self._adopt(login)
+            self._raise_recent_failure()
+            async with self._turns.turn(self._lease, LEASE_SECONDS) as is_ours:
+                if is_ours:
+                    return await self._buy(stale_generation)
+            await sleep(ASK_HOLDER_EVERY_SECONDS)
         raise NotSent("Another process is logging in to RingCentral.", "token_awaited")
 
     def _is_good(self, login: Login, stale_generation: int) -> bool:
@@ -177,6 +189,8 @@ class Tokens:
         if not self._is_good(login, stale_generation):
             await self._store(login, await self._ask(login))
             login = await self._database.read(logins.get, self._door.login_id)
+        if not self._is_good(login, stale_generation):
+            raise NotSent("The RingCentral login was changed meanwhile.", "token_awaited")
         return self._adopt(login)
 
     async def _store(self, login: Login, bought: dict[str, Any]) -> None:
@@ -250,6 +264,12 @@ class Tokens:
         problem.after_seconds = wait_seconds
         log.warning("ringcentral.login_failed", code=problem.code, again_after_seconds=wait_seconds)
         return problem
+
+
+def _note_failure(purchase: asyncio.Task[Token]) -> None:
+    """Whoever waited was told; where nobody waits any more, the next one asks again."""
+    if not purchase.cancelled():
+        purchase.exception()
 
 
 def _login_problem(refusal: Refusal) -> NotSent:

@@ -22,9 +22,10 @@ from bridge.clock import Clock, machine_now, monotonic, wait_at_most
 from bridge.outbox.gates import BULK
 from bridge.relay.crossings import release_gap
 from bridge.relay.notices import tell_administrators
-from bridge.ringcentral.client import Problem, Refusal, RingCentralClient
+from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.inbound import DATABASE_AWAY, fault_of, keep_notification
 from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time, storable
+from bridge.ringcentral.problems import Problem, Refusal
 from bridge.ringcentral.render import render_time
 from bridge.ringcentral.stores import read_store
 from bridge.ringcentral.turns import Turns

@@ -7,8 +7,9 @@ from typing import Any
 
 from bridge.outbox.gates import REPLY
 from bridge.relay.texts import OwnNumber
-from bridge.ringcentral.client import Refusal, RingCentralClient
+from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.parse import Store, parse_number
+from bridge.ringcentral.problems import Refusal
 from bridge.ringcentral.stores import read_store
 
 NUMBERS_PATH = "/restapi/v1.0/account/~/extension/~/phone-number"

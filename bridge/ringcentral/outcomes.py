@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge.outbox.outcome import Outcome, Refused, TryLater, Unsure
-from bridge.ringcentral.client import AnswerLost, LoginRefused, NotSent, Problem, Refusal
+from bridge.ringcentral.problems import AnswerLost, LoginRefused, NotSent, Problem, Refusal
 
 Rule = Callable[[Refusal, str], Outcome]
 

@@ -25,9 +25,10 @@ from bridge.outbox.outcome import (
 )
 from bridge.relay.segments import normalised
 from bridge.relay.texts import CarrierRecord
-from bridge.ringcentral.client import NotSent, Problem, Refusal, RingCentralClient
+from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.outcomes import later_of, outcome_of
 from bridge.ringcentral.parse import NotUnderstood, parse_record
+from bridge.ringcentral.problems import NotSent, Problem, Refusal
 from bridge.ringcentral.render import OutgoingText, find_fault, render_text, render_time
 from bridge.ringcentral.stores import read_store
 from storage import conversations, inboxes, messages, threads

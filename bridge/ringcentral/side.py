@@ -15,10 +15,12 @@ from bridge.relay.notices import tell_administrators
 from bridge.relay.texts import OwnNumber
 from bridge.ringcentral.auth import Credentials, Tokens
 from bridge.ringcentral.catchup import CatchUp
-from bridge.ringcentral.client import Door, LoginRefused, NotSent, RingCentralClient
+from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.directory import Directory
+from bridge.ringcentral.door import Door
 from bridge.ringcentral.inbound import Webhook
 from bridge.ringcentral.parse import NotUnderstood
+from bridge.ringcentral.problems import LoginRefused, NotSent
 from bridge.ringcentral.sender import PhoneTextOf, RingCentralSender
 from bridge.ringcentral.subscription import WEBHOOK_PATH, SubscriptionWatch
 from bridge.ringcentral.turns import Turns
@@ -119,6 +121,8 @@ class RingCentralSide:
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         self._tasks.clear()
         self._unsubscribe.clear()
+        if self._tokens is not None:
+            await self._tokens.close()
         if self._door is not None:
             await self._door.close()
 

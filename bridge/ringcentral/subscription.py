@@ -12,8 +12,9 @@ from sqlmodel import Session
 
 from bridge.clock import Clock, machine_now
 from bridge.relay.notices import tell_administrators
-from bridge.ringcentral.client import Refusal, RingCentralClient
+from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.parse import Store, parse_store, parse_time
+from bridge.ringcentral.problems import Refusal
 from bridge.ringcentral.render import render_subscription
 from bridge.ringcentral.turns import Turns
 from storage import cursors, inboxes, subscriptions

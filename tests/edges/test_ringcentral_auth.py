@@ -14,7 +14,9 @@ from sqlmodel import Session
 from bridge.clock import machine_now
 from bridge.outbox.gates import Gates
 from bridge.ringcentral.auth import Credentials, Tokens, refresh_at
-from bridge.ringcentral.client import Door, LoginRefused, NotSent, RingCentralClient
+from bridge.ringcentral.client import RingCentralClient
+from bridge.ringcentral.door import Door
+from bridge.ringcentral.problems import LoginRefused, NotSent
 from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import CLIENT_ID, CLIENT_SECRET, JWT, JWT_ELI, RingCentralSimulator
 from storage import leases, logins
@@ -43,6 +45,7 @@ async def logging_in(
     credentials = Credentials(CLIENT_ID, secret, jwt)
     tokens = Tokens(door, database, credentials, Turns(database), spare_seconds=1.0)
     yield RingCentralClient(door, tokens), tokens
+    await tokens.close()
     await door.close()
 
 
@@ -68,6 +71,29 @@ async def test_two_processes_log_in_once(
         answers = await asyncio.gather(*asked)
     assert {answer["extensionNumber"] for answer in answers} == {"101"}
     assert logins_seen(simulator) == 1
+
+
+async def test_who_tires_of_waiting_does_not_end_the_login(
+    database: Database, simulator: RingCentralSimulator
+) -> None:
+    """A slow login is finished for the others, although the one who began it has given up."""
+    simulator.faults.add("slow", path="/oauth/token", seconds=0.5)
+    async with logging_in(database, simulator.url) as (client, tokens):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(tokens.token(), 0.1)
+        await client.request("GET", OWN)
+    assert logins_seen(simulator) == 1
+
+
+async def test_a_stored_token_that_died_is_no_dead_end(
+    database: Database, simulator: RingCentralSimulator
+) -> None:
+    """The identity is asked for with a token that RingCentral has ended meanwhile."""
+    async with logging_in(database, simulator.url) as (_, tokens):
+        await tokens.token()
+    simulator.expire_access_tokens()
+    async with logging_in(database, simulator.url) as (_, tokens):
+        assert (await tokens.identity()).account_id
 
 
 async def test_a_restart_uses_the_stored_token(

@@ -14,17 +14,10 @@ import pytest
 from bridge.outbox.gates import REPLY, Gates, no_budget
 from bridge.outbox.outcome import Outcome, Refused, TryLater, Unsure
 from bridge.ringcentral.auth import Credentials, Tokens
-from bridge.ringcentral.client import (
-    AnswerLost,
-    Door,
-    LoginRefused,
-    NotSent,
-    Problem,
-    Refusal,
-    RingCentralClient,
-    usage_group,
-)
+from bridge.ringcentral.client import RingCentralClient
+from bridge.ringcentral.door import Door, usage_group
 from bridge.ringcentral.outcomes import outcome_of
+from bridge.ringcentral.problems import AnswerLost, LoginRefused, NotSent, Problem, Refusal
 from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import CLIENT_ID, CLIENT_SECRET, JWT, NUMBER, RingCentralSimulator
 from bridge.sandbox.ringcentral.clock import SimulatorClock
@@ -45,6 +38,7 @@ async def connected(database: Database, url: str) -> AsyncIterator[RingCentralCl
     door = Door(url, login.id, Gates(database, no_budget))
     tokens = Tokens(door, database, Credentials(CLIENT_ID, CLIENT_SECRET, JWT), Turns(database))
     yield RingCentralClient(door, tokens)
+    await tokens.close()
     await door.close()
 
 

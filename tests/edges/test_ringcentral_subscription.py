@@ -12,7 +12,7 @@ import pytest
 from bridge.clock import Clock, machine_now
 from bridge.outbox.gates import Gates, no_budget
 from bridge.outbox.outcome import Refused
-from bridge.ringcentral.client import Refusal
+from bridge.ringcentral.problems import Refusal
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.ringcentral.subscription import LIFE_SECONDS, SubscriptionWatch
 from bridge.ringcentral.turns import Turns
