@@ -17,8 +17,6 @@ from storage import conversations as conversation_rows
 from storage import deliveries, inboxes, messages, originals, threads
 from storage.tables import Message
 
-SETTLED_BADLY = ("failed", "cancelled")
-
 
 def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
     """Apply an edit; returns changed, too_late (told in the thread), kept, repeat or not_ours.
@@ -34,8 +32,11 @@ def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
     if original.message_id is None:
         return "kept"
     message = messages.get(session, original.message_id)
-    if same_text or message.status in SETTLED_BADLY:
+    if same_text or message.status == "cancelled":
         return "repeat"
+    if message.status == "failed":  # a retry sends what Slack shows
+        messages.change(session, original.message_id, body=edit.markup, markup=edit.markup)
+        return "changed"
     inbox = inboxes.get(session, conversation_rows.get(session, message.conversation_id).inbox_id)
     due_at = now + timedelta(seconds=inbox.hold_seconds)
     if deliveries.change_unstarted(session, "message", original.message_id, "ringcentral", due_at):
@@ -55,8 +56,11 @@ def cancel_reply(session: Session, deletion: ReplyDeletion, now: datetime) -> st
     if original.message_id is None:
         return "stillborn"
     message = messages.get(session, original.message_id)
-    if message.status in SETTLED_BADLY:
+    if message.status == "cancelled":
         return "repeat"
+    if message.status == "failed":  # no click may send what was deleted
+        messages.change(session, original.message_id, status="cancelled")
+        return "cancelled"
     cancelled = deliveries.cancel_unstarted(
         session, "message", original.message_id, "ringcentral", "deleted in Slack", now
     )
