@@ -56,9 +56,9 @@ class Rig:
                 raise
 
     def shown(self) -> Counter[str]:
-        """What the bridge posted in threads, by text."""
+        """What the bridge posted in threads, by text; a late one's second line tells its time."""
         return Counter(
-            each.shown.strip()
+            each.shown.splitlines()[0]
             for each in self.slack.channel(CHANNEL).messages
             if each.bot_id == self.slack.bot_id and each.thread_ts is not None
         )
@@ -66,6 +66,17 @@ class Rig:
     def texted(self) -> Counter[str]:
         """What reached Alice's phone."""
         return Counter(self.ringcentral.phone(ALICE).texts_received)
+
+    async def until_all(self, sent_in: list[str], sent_out: list[str]) -> None:
+        """Wait until each text is on the other side."""
+
+        def missing() -> set[str]:
+            return (set(sent_in) - set(self.shown())) | (set(sent_out) - set(self.texted()))
+
+        try:
+            await self.until(lambda: not missing(), "every text on the other side")
+        except pytest.fail.Exception as failure:
+            raise AssertionError(f"missing: {sorted(missing())}\n{failure}") from None
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait, within a bound."""
@@ -75,7 +86,7 @@ class Rig:
                     await asyncio.sleep(0.05)
         except TimeoutError:
             log = self.bridge.log_path.read_text()[-4000:]
-            pytest.fail(f"never: {what}; shown {self.shown()}, texted {self.texted()}\n{log}")
+            pytest.fail(f"never: {what}\n{log}")
 
 
 @asynccontextmanager
@@ -83,7 +94,8 @@ async def rig(template: Path, folder: Path) -> AsyncIterator[Rig]:
     """A connected inbox with one open thread, ready to be killed."""
     shutil.copy(template, folder / "bridge.db")
     port = free_port()
-    slack = SlackSimulator(rate_limits=False, retry_delays_seconds=(0.5, 1.5, 4.0))
+    # Slack retries for minutes and then for a day; here a day of deaths passes within a minute.
+    slack = SlackSimulator(rate_limits=False, retry_delays_seconds=(1.0,) * 60)
     ringcentral = RingCentralSimulator(rate_limits=False)
     async with slack, ringcentral:
         environment = bridge_environment(
@@ -118,19 +130,20 @@ async def test_a_kill_at_each_step_loses_and_doubles_nothing(
     """A process that dies between two steps leaves a state from which both paths are completed."""
     async with rig(sqlite_template, tmp_path) as made:
         alice = made.ringcentral.phone(ALICE)
-        sent_in, sent_out = [], []
+        await alice.texts("in first", to=NUMBER)
+        await made.until(lambda: made.shown()["in first"], "the thread")
+        sent_in, sent_out = ["in first"], []
         await made.bridge.stop()
-        for step in STEPS:
+        for number, step in enumerate(STEPS):
             await made.restart(dies_at=step)
-            sent_in.append(f"in at {step}")
-            await alice.texts(sent_in[-1], to=NUMBER)
-            if made.slack.channel(CHANNEL).threads:
-                sent_out.append(f"out at {step}")
-                await _reply(made, sent_out[-1])
+            sent_in += [f"in at {step}", f"new at {step}"]
+            await made.ringcentral.phone(f"+14155550{110 + number}").texts(sent_in[-1], to=NUMBER)
+            await alice.texts(sent_in[-2], to=NUMBER)
+            sent_out.append(f"out at {step}")
+            await _reply(made, sent_out[-1])
             assert await _dies_within(made, SETTLE_SECONDS), f"nobody died at {step}"
         await made.restart()
-        await made.until(lambda: set(made.shown()) >= set(sent_in), "every text shown")
-        await made.until(lambda: set(made.texted()) >= set(sent_out), "every reply texted")
+        await made.until_all(sent_in, sent_out)
         await _settled(made)
         assert made.shown() == Counter(sent_in)
         assert made.texted() == Counter(sent_out)
@@ -159,8 +172,7 @@ async def test_kills_at_random_moments_lose_and_double_nothing(
                 await asyncio.sleep(dice.uniform(0, 0.12))
             await made.bridge.kill()
             await made.restart()
-        await made.until(lambda: set(made.shown()) >= set(sent_in), "every text shown")
-        await made.until(lambda: set(made.texted()) >= set(sent_out), "every reply texted")
+        await made.until_all(sent_in, sent_out)
         await _settled(made)
         assert made.shown() == Counter(sent_in)
         assert made.texted() == Counter(sent_out)
