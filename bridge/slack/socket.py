@@ -17,13 +17,22 @@ from bridge.slack.listeners import Listeners
 log = structlog.get_logger(__name__)
 
 FIRST_CONNECT_SECONDS = 10.0
+# slack_sdk notices a cut connection at its next ping; Slack's first repeat comes almost at once and
+# its second after a minute, so the default of 10 s would often cost that minute.
+PING_SECONDS = 3.0
 WATCH_SECONDS = 30.0
 
 
 class _Handler(AsyncSocketModeHandler):
     def __init__(self, listeners: Listeners, client: SlackClient, app_token: str) -> None:
         web_client = client.web_client(app_token)
-        super().__init__(listeners.app, app_token, logger=web_client._logger, web_client=web_client)
+        super().__init__(
+            listeners.app,
+            app_token,
+            logger=web_client._logger,
+            web_client=web_client,
+            ping_interval=PING_SECONDS,
+        )
         self._listeners = listeners
         self.client.proxy = web_client.proxy
 
