@@ -47,6 +47,9 @@ class SlackGuard:
         self._key = signing_secret.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
         headers = Headers(scope=scope)
         try:
             text = await self._admit(scope, headers, receive)

@@ -279,8 +279,9 @@ def _plain_words(facts: NoticeFacts) -> str:
         case "channel_lost":
             how = LOST_CHANNEL_WORDS.get(said.get("how", ""), "can no longer be posted to")
             return (
-                f"{channel} {how}. Its texts wait and nothing is lost: bring it back, or connect "
-                f"its number to another channel with `{command} connect`."
+                f"{channel} {how}. Its texts wait and nothing is lost: bring it back, or type "
+                f"`{command} disconnect` and its number, then `{command} connect` and the number "
+                "in another channel."
             )
         case "not_understood":
             return (
@@ -330,8 +331,8 @@ def help_text(command: str) -> str:
             "• Edit or delete a reply within its first seconds to change or stop it. Afterwards "
             "the thread says what the customer saw.",
             f"• `{command} numbers` lists our numbers, `{command} status` tells what waits.",
-            f"• `{command} connect &lt;number&gt;` and `{command} disconnect` pair a number with this "
-            "channel (administrators).",
+            f"• `{command} connect &lt;number&gt;` and `{command} disconnect` pair a number "
+            "with this channel (administrators).",
         )
     )
 
@@ -344,7 +345,9 @@ def numbers(
         return _plain("This RingCentral login has no phone number at all.")
     lines = [_number_line(each, channels.get(each.phone_number), region) for each in own]
     if not channels:
-        lines.append(f"None is connected yet: type `{command} connect &lt;number&gt;` in its channel.")
+        lines.append(
+            f"None is connected yet: type `{command} connect &lt;number&gt;` in its channel."
+        )
     return _plain("\n".join(lines))
 
 

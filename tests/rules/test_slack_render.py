@@ -1,0 +1,144 @@
+"""What Slack is given to show: words, limits, and nothing that a text could break out of."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.relay.reasons import REASONS
+from bridge.slack import render
+from bridge.slack.render import CardState, NoticeFacts, Rendered, ShownText, Who
+
+ALICE = "+14155550100"
+WHO = Who([ALICE], "US")
+NAMED = Who([ALICE], "US", {ALICE: "Alice <!channel>"})
+AT = datetime(2026, 11, 23, 9, 41, tzinfo=UTC)
+NOTICES: list[tuple[str, dict[str, Any]]] = [
+    *(("failed", {"reason": code}) for code in REASONS),
+    ("failed", {"reason": "<!here>", "was_accepted": True}),
+    ("unsure", {}),
+    ("edited_late", {"status": "accepted"}),
+    ("edited_late", {"status": "unsure"}),
+    ("deleted_late", {"status": "accepted"}),
+    ("connected", {"phone_number": "+16505550101"}),
+    ("card_deleted", {"channel_id": "C1"}),
+    ("channel_lost", {"channel_id": "C1", "how": "archived"}),
+    ("not_understood", {"side": "Slack", "reason": "no ts"}),
+    ("unshown", {"subject": "message 1", "reason": "invalid_blocks"}),
+    ("stuck", {"sentence": "Slack does not take it <!here>."}),
+    ("a kind of tomorrow", {}),
+]
+
+
+def _check(rendered: Rendered) -> None:
+    """Within Slack's limits (reference, slack.md 4.2), and complete without the blocks."""
+    assert rendered.text.strip()
+    assert len(rendered.text) <= 40_000
+    assert 0 < len(rendered.blocks) <= 50
+    assert len(json.dumps(rendered.blocks)) < 13_200
+    for block in rendered.blocks:
+        if block["type"] == "section":
+            assert 1 <= len(block["text"]["text"]) <= 3_000
+    if rendered.username is not None:
+        assert 1 <= len(rendered.username) <= 80
+
+
+def _mrkdwn(rendered: Rendered) -> str:
+    """All that Slack would read for mentions."""
+    elements = [
+        element
+        for block in rendered.blocks
+        for element in (block.get("text"), *block.get("elements", ()))
+        if isinstance(element, dict) and element.get("type") == "mrkdwn"
+    ]
+    return "\n".join([rendered.text, *(each["text"] for each in elements)])
+
+
+@pytest.mark.parametrize(("kind", "payload"), NOTICES)
+def test_every_notice_has_words(kind: str, payload: dict[str, Any]) -> None:
+    """Each notice is a sentence that mentions its author and nobody else."""
+    rendered = render.notice(NoticeFacts(kind, payload, 7, "U0BEA", "The text"))
+    _check(rendered)
+    assert "<!here>" not in _mrkdwn(rendered)
+    assert _mrkdwn(rendered).count("<@") == _mrkdwn(rendered).count("<@U0BEA>") == 2
+
+
+def test_not_sent_and_not_known_are_two_sentences() -> None:
+    """ "Was not sent" and "may not have been sent" are never mixed up."""
+    failed = render.notice(NoticeFacts("failed", {"reason": "MSG-367"})).text
+    bounced = render.notice(
+        NoticeFacts("failed", {"reason": "SMS-RC-413", "was_accepted": True})
+    ).text
+    unsure = render.notice(NoticeFacts("unsure", {})).text
+    assert "*was not sent*" in failed
+    assert "*did not arrive*" in bounced
+    assert "*may not have been sent*" in unsure
+
+
+def test_buttons_hold_only_an_id() -> None:
+    """A button carries the message's id, and a label that a screen reader can use."""
+    rendered = render.notice(NoticeFacts("unsure", {}, 7, "U0BEA", "The text"))
+    buttons = rendered.blocks[-1]["elements"]
+    assert [each["value"] for each in buttons] == ["7", "7"]
+    assert all(each["accessibility_label"] for each in buttons)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    body=st.text(max_size=1_600), origin=st.sampled_from(["phone", "command", "ringcentral_app"])
+)
+def test_any_text_is_harmless(body: str, origin: str) -> None:
+    """Whatever a phone sends stays within Slack's limits and mentions nobody."""
+    for who in (WHO, NAMED):
+        shown = render.text(
+            ShownText(who, body, origin, AT, author_name="<!here>", is_late=origin == "phone")
+        )
+        card = render.card(CardState(who, body, last_at=AT))
+        for rendered in (shown, card):
+            _check(rendered)
+            assert "<!c" not in _mrkdwn(rendered)
+            assert "<!h" not in _mrkdwn(rendered)
+            assert "<@" not in _mrkdwn(rendered)
+
+
+def test_a_late_text_shows_its_own_time() -> None:
+    """A text that came late says when it was sent, as a date of Slack's."""
+    rendered = render.text(ShownText(WHO, "Hello", "phone", AT, is_late=True))
+    assert f"<!date^{int(AT.timestamp())}^" in _mrkdwn(rendered)
+
+
+def test_a_group_shows_who_wrote() -> None:
+    """In a group each text carries the number, or the name, that wrote it."""
+    other = "+14155550123"
+    group = Who([ALICE, other], "US", {other: "Bob"})
+    rendered = render.text(ShownText(group, "Me", "phone", AT, author_number=other))
+    assert rendered.username == "Bob (415) 555-0123"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (CardState(WHO, "Hi", True, "received", None, AT), "received"),
+        (CardState(WHO, "Hi", False, "queued", None, AT), "being sent"),
+        (CardState(WHO, "Hi", False, "accepted", "Queued", AT), "sent"),
+        (CardState(WHO, "Hi", False, "accepted", "Delivered", AT), "delivered"),
+        (CardState(WHO, "Hi", False, "failed", "DeliveryFailed", AT), "did not arrive"),
+        (CardState(WHO, "Hi", False, "failed", None, AT), "was not sent"),
+        (CardState(WHO, "Hi", False, "unsure", None, AT), "may not have been sent"),
+    ],
+)
+def test_the_card_says_the_truth(state: CardState, words: str) -> None:
+    """The card names the state of the last text in words, without relying on an emoji."""
+    assert f" {words} " in render.card(state).text
+
+
+def test_a_list_of_many_numbers_fits() -> None:
+    """A list longer than one block is cut between lines."""
+    pieces = render._pieces("\n".join(f"line {number}" * 5 for number in range(400)))
+    assert all(len(each) <= 3_000 for each in pieces)
+    assert "".join(pieces).count("line") == 2_000
