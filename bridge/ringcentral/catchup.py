@@ -169,7 +169,7 @@ class CatchUp:
             try:
                 answer = await self._read_changes(client, cursor, cursor.sync_token)
             except Refusal as refusal:
-                if refusal.status != 400 or INVALID_TOKEN_CODES.isdisjoint(refusal.codes):
+                if refusal.status >= 500 or INVALID_TOKEN_CODES.isdisjoint(refusal.codes):
                     raise
                 log.warning("ringcentral.sync_token_lost", store=cursor.store)
                 await self._database.write(cursors.lose_token, cursor.store)

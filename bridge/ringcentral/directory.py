@@ -15,6 +15,7 @@ from bridge.ringcentral.stores import read_store
 NUMBERS_PATH = "/restapi/v1.0/account/~/extension/~/phone-number"
 PAGE_SIZE = 100
 MOST_PAGES = 50
+MOST_REGISTRATIONS = 20  # one request each, of the 50 a minute
 
 OWNER_KINDS = {
     "User": "user",
@@ -37,6 +38,10 @@ NO_SMS = (
     "This login may not text from it: an administrator assigns the number's SMS to this user in "
     "RingCentral's Admin Portal, and registers the number for texting."
 )
+UNREGISTERED = (
+    "Its registration for texting is not confirmed yet (status {status}): texts to it arrive, "
+    "texts from it would fail; an administrator finishes the registration in the Admin Portal."
+)
 UNREADABLE_QUEUE = (
     "This login may text from it but not read its texts: make its user a super admin, or a manager "
     "of the call queue with full access to its messages."
@@ -49,6 +54,7 @@ class Directory:
     def __init__(self, client: RingCentralClient, region: str) -> None:
         self._client = client
         self._region = region
+        self._looked_up = 0
 
     async def numbers(self) -> list[OwnNumber]:
         """All numbers the login sees, those it can send from first. Raises a Problem."""
@@ -79,22 +85,48 @@ class Directory:
         # A queue's texts live in its own store; those of a site's or the company's number in the
         # store of the user it is assigned to.
         store = Store(own.account_id, str(owner["id"])) if kind == "queue" else own
-        why_not = why_not_sendable(record)
-        can_receive = why_not is None
-        if can_receive and kind == "queue":
-            can_receive = await owners.is_readable(store)
-            why_not = None if can_receive else UNREADABLE_QUEUE
+        why_not_send = why_not_sendable(record) or await self._why_not_registered(record)
+        why_not_receive = await self._why_not_receivable(record, kind, store)
         return OwnNumber(
             phone_number=parse_number(record["phoneNumber"], self._region),
             login_id=self._client.login_id,
             store=str(store),
             owner_name=await owners.name(record, kind),
             owner_kind=kind,
-            can_send=why_not_sendable(record) is None,
-            can_receive=can_receive,
+            can_send=why_not_send is None,
+            can_receive=why_not_receive is None,
             takes_files="MmsSender" in record.get("features", ()),
-            why_not=why_not,
+            why_not=why_not_send or why_not_receive,
         )
+
+    async def _why_not_registered(self, record: Mapping[str, Any]) -> str | None:
+        """Local numbers text through a registered campaign; none is shown for other numbers."""
+        self._looked_up += 1
+        if self._looked_up > MOST_REGISTRATIONS or not record.get("id"):
+            return None
+        path = f"{NUMBERS_PATH}/{record['id']}/sms-configuration"
+        try:
+            answer = await self._client.request("GET", path, priority=REPLY)
+        except Refusal:  # not every account tells
+            return None
+        status = (answer.get("smsCampaignInfo") or {}).get("status", "Confirmed")
+        return None if status == "Confirmed" else UNREGISTERED.format(status=status)
+
+    async def _why_not_receivable(
+        self, record: Mapping[str, Any], kind: str, store: Store
+    ) -> str | None:
+        """Whoever may text from a number gets its texts, but a queue's store has rights of its own;
+        they are asked of RingCentral, which alone knows."""
+        unsendable = why_not_sendable(record)
+        if unsendable is not None or kind != "queue":
+            return unsendable
+        try:
+            await read_store(self._client, str(store), "message-store", {"perPage": 1}, REPLY)
+        except Refusal as refusal:
+            if refusal.status not in (403, 404):
+                raise
+            return UNREADABLE_QUEUE
+        return None
 
 
 def owner_kind(record: Mapping[str, Any]) -> str:
@@ -118,13 +150,12 @@ def why_not_sendable(record: Mapping[str, Any]) -> str | None:
 
 
 class _Owners:
-    """Names and stores of owners, each asked for once."""
+    """Names of owners, each asked for once."""
 
     def __init__(self, client: RingCentralClient, own: Store) -> None:
         self._client = client
         self._own = own
         self._names: dict[str, str] = {}
-        self._readable: dict[str, bool] = {}
 
     async def name(self, record: Mapping[str, Any], kind: str) -> str:
         """What people call the owner."""
@@ -145,16 +176,3 @@ class _Owners:
         number = extension.get("extensionNumber") or owner.get("extensionNumber")
         plain = f"{OWNER_WORDS.get(kind, 'extension')} {number or extension_id}"
         return str(extension.get("name") or owner.get("name") or plain)
-
-    async def is_readable(self, store: Store) -> bool:
-        """Whether the login may read the store; asked of RingCentral, which alone knows."""
-        key = str(store)
-        if key not in self._readable:
-            try:
-                await read_store(self._client, key, "message-store", {"perPage": 1}, REPLY)
-                self._readable[key] = True
-            except Refusal as refusal:
-                if refusal.status not in (403, 404):
-                    raise
-                self._readable[key] = False
-        return self._readable[key]

@@ -42,6 +42,7 @@ _GROUP_OF = [
     ("GET", r".*/message-(store|sync)", "light"),
     ("GET", r".*/message-store/\d+", "light"),
     ("GET", r".*/extension/[^/]+/phone-number", "light"),
+    ("GET", r".*/phone-number/[^/]+/sms-configuration", "light"),
     ("GET", r"/restapi/v1\.0/account/[^/]+/extension/[^/]+", "light"),
 ]
 

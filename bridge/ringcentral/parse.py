@@ -98,7 +98,8 @@ def _event_store(path: str, own_store: Store | None) -> Store:
 def _owning_store(record: Mapping[str, Any], store: Store) -> Store:
     """A call queue's text names the queue as its owner, in whoever's store it was seen."""
     owner = record.get("owner")
-    if isinstance(owner, Mapping) and owner.get("extensionId"):
+    is_queue = isinstance(owner, Mapping) and owner.get("extensionType") == "Department"
+    if isinstance(owner, Mapping) and is_queue and owner.get("extensionId"):
         return Store(store.account_id, storable(str(owner["extensionId"])))
     return store
 

@@ -60,15 +60,17 @@ def end_life(session: Session) -> None:
 
 
 async def test_two_processes_log_in_once(
-    database: Database, simulator: RingCentralSimulator
+    database: Database, database_url: str, simulator: RingCentralSimulator
 ) -> None:
     """However many ask at once, in two processes, RingCentral sees one login."""
+    other = await Database.open(database_url)
     async with (
         logging_in(database, simulator.url) as (first, _),
-        logging_in(database, simulator.url) as (second, _),
+        logging_in(other, simulator.url) as (second, _),
     ):
         asked = [client.request("GET", OWN) for client in (first, second) for _ in range(8)]
         answers = await asyncio.gather(*asked)
+    await other.close()
     assert {answer["extensionNumber"] for answer in answers} == {"101"}
     assert logins_seen(simulator) == 1
 

@@ -129,6 +129,17 @@ async def test_numbers_that_cannot_send_say_why(
     assert FAX_NUMBER not in numbers
 
 
+async def test_an_unconfirmed_registration_is_receive_only(
+    side: RingCentralSide, simulator: RingCentralSimulator
+) -> None:
+    """Texts from it would fail at the carriers, texts to it arrive: both are said."""
+    simulator.account.number(NUMBER).campaign_status = "Submitted"
+    number = (await numbers_of(side))[NUMBER]
+    assert (number.can_send, number.can_receive) == (False, True)
+    assert number.why_not is not None
+    assert "Submitted" in number.why_not
+
+
 async def test_those_that_can_send_come_first(side: RingCentralSide) -> None:
     """A list is read from its top."""
     order = [each.can_send for each in await side.numbers()]

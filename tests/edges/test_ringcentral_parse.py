@@ -233,6 +233,11 @@ def test_a_call_queues_text_lives_in_the_queues_store() -> None:
     assert found.record.store == "1001/3003"
 
 
+def test_other_owners_change_nothing() -> None:
+    """A site's number is texted from its user's store, whoever is named as its owner."""
+    assert parse(owner={"extensionId": "4004", "extensionType": "Site"}).store == STORE
+
+
 def test_a_change_of_a_store() -> None:
     """A change names the store; faxes and voicemails are no concern of ours."""
     changed = {"event": EVENT, "body": {"changes": [{"type": "Fax"}, {"type": "SMS"}]}}

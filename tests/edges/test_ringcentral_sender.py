@@ -26,7 +26,7 @@ from bridge.outbox.outcome import (
 )
 from bridge.relay import conversations
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
-from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
+from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from bridge.sandbox.ringcentral.clock import SimulatorClock
 from storage import copies, inboxes, messages
 from storage.database import Database
@@ -64,16 +64,29 @@ class Texting:
         self.store = store_of(simulator)
 
     async def owed(
-        self, markup: str, *to: str, author_id: str = "U0BEA", started: bool = False
+        self,
+        markup: str,
+        *to: str,
+        author_id: str = "U0BEA",
+        from_number: str = NUMBER,
+        started: bool = False,
     ) -> Claimed:
         """A text owed to these phones, claimed."""
-        return await self.database.write(self._put, markup, to or (ALICE,), author_id, started)
+        return await self.database.write(
+            self._put, markup, to or (ALICE,), author_id, from_number, started
+        )
 
     def _put(
-        self, session: Session, markup: str, to: tuple[str, ...], author_id: str, started: bool
+        self,
+        session: Session,
+        markup: str,
+        to: tuple[str, ...],
+        author_id: str,
+        from_number: str,
+        started: bool,
     ) -> Claimed:
         now = machine_now()
-        inbox = inboxes.get_by_number(session, NUMBER)
+        inbox = inboxes.get_by_number(session, from_number)
         assert inbox is not None
         place = conversations.find_or_open(session, inbox, to, now)
         message = messages.add(
@@ -248,6 +261,19 @@ async def test_a_lost_answer_is_found(texting: Texting) -> None:
     assert isinstance(found, Accepted)
     assert (found.external_id, found.scope) == (str(sent.message_id), texting.store)
     assert found.facts["conversation_id"] == str(sent.conversation_id)
+
+
+async def test_a_text_from_a_queues_number_is_found_in_the_queues_store(texting: Texting) -> None:
+    """Sent by its user, kept by the queue: the look reads the queue's store."""
+    queue = texting.simulator.account.extension("201").extension_id
+    store = f"{texting.simulator.account.account_id}/{queue}"
+    await texting.database.write(put_inbox, QUEUE_NUMBER, store, channel_id="C0002")
+    delivery = await texting.owed("Ready", from_number=QUEUE_NUMBER, started=True)
+    texting.simulator.faults.add("drop_after", method="POST", path="/sms")
+    assert isinstance(await texting.send(delivery), Unsure)
+    found = await texting.look(delivery)
+    assert isinstance(found, Accepted)
+    assert found.scope == store
 
 
 @pytest.mark.parametrize("texting", [-75.0, 90.0], indirect=True)
