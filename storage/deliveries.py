@@ -65,7 +65,10 @@ def enqueue(session: Session, owed: Owed, now: datetime) -> bool:
 
 
 def show_again(session: Session, owed: Owed, now: datetime) -> None:
-    """Owe a display of today's state; what was not shown yet is coalesced into one."""
+    """Owe a display of today's state; what was not shown yet is coalesced into one.
+
+    Its place in the lane is the new one, as of a mark and its removal the last asked for stays.
+    """
     if enqueue(session, owed, now):
         return
     mine = update(Delivery).where(
@@ -75,7 +78,7 @@ def show_again(session: Session, owed: Owed, now: datetime) -> None:
         col(Delivery.kind) == owed.kind,
         col(Delivery.part) == owed.part,
     )
-    _run(session, mine.values(version=Delivery.version + 1))
+    _run(session, mine.values(version=Delivery.version + 1, lane_order=owed.lane_order))
     reopened = mine.where(col(Delivery.state).in_(SETTLED)).values(
         state="waiting", due_at=owed.due_at, attempts=0, settled_at=None, reason=None
     )
