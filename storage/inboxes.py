@@ -56,6 +56,14 @@ def get_disconnected(
     return session.exec(query).first()
 
 
+def find_disconnected_channels(session: Session, team_id: str) -> list[str]:
+    """The channels that once were inboxes and may hold their threads."""
+    query = select(Inbox.channel_id).where(
+        Inbox.team_id == team_id, col(Inbox.disconnected_at).is_not(None)
+    )
+    return list(session.exec(query.distinct()))
+
+
 def disconnect(session: Session, inbox_id: int, now: datetime) -> bool:
     """End the pairing; False where it had ended already."""
     result = session.execute(

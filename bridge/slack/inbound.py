@@ -71,7 +71,12 @@ class Inbound:
         return parse.parse_event(body, workspace.bot_user_id)
 
     async def _is_in_inbox(self, event: Body) -> bool:
-        return await self._installation.has_inbox(parse.message_channel_of(event))
+        channel_id = parse.message_channel_of(event)
+        if await self._installation.has_inbox(channel_id):
+            return True
+        # A reply in a thread of a number that was disconnected: its author is told, not ignored.
+        is_spoken = event.get("subtype") in parse.SPOKEN_SUBTYPES
+        return is_spoken and await self._installation.had_inbox(channel_id)
 
     async def _receive(self, event: parse.Event) -> str | None:
         now = self._clock.now()

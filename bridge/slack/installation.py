@@ -30,6 +30,7 @@ class Installation:
         self._database, self._client, self._clock = database, client, clock
         self._workspace: Workspace | None = None
         self._inboxes: dict[str, Inbox] = {}
+        self._former: frozenset[str] = frozenset()
         self._reading = asyncio.Lock()
         self._stale = True
         self._forget = [
@@ -101,11 +102,12 @@ class Installation:
             return
         self._stale = False  # before reading: a signal meanwhile asks for another
         try:
-            self._workspace, found = await self._database.read(_read, self._client.team_id)
+            known = await self._database.read(_read, self._client.team_id)
         except BaseException:
             self._stale = True
             raise
-        self._inboxes = {each.channel_id: each for each in found}
+        self._workspace, connected, self._former = known
+        self._inboxes = {each.channel_id: each for each in connected}
 
     async def workspace(self) -> Workspace | None:
         """The workspace; None once it has taken its token back."""
@@ -117,6 +119,11 @@ class Installation:
         """True where the channel is an inbox today."""
         await self._fresh()
         return channel_id in self._inboxes
+
+    async def had_inbox(self, channel_id: str) -> bool:
+        """True where the channel was an inbox once: its threads still invite replies."""
+        await self._fresh()
+        return channel_id in self._former
 
     async def inboxes(self) -> list[Inbox]:
         """The connected inboxes of this workspace."""
@@ -142,6 +149,7 @@ class Installation:
         log.warning("slack.token_revoked", team_id=team_id)
 
 
-def _read(session: Session, team_id: str) -> tuple[Workspace | None, list[Inbox]]:
-    found = [each for each in inboxes.find_connected(session) if each.team_id == team_id]
-    return workspaces.get(session, team_id), found
+def _read(session: Session, team_id: str) -> tuple[Workspace | None, list[Inbox], frozenset[str]]:
+    connected = [each for each in inboxes.find_connected(session) if each.team_id == team_id]
+    former = frozenset(inboxes.find_disconnected_channels(session, team_id))
+    return workspaces.get(session, team_id), connected, former

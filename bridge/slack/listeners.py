@@ -78,7 +78,7 @@ class Listeners:
             attaching_function_token_enabled=False,
             raise_error_for_unhandled_request=True,  # what no listener wants comes to _on_error
         )
-        for name in self.names["events"]:
+        for name in parse.WANTED_EVENTS:  # in this order: Bolt tries one after the other
             app.event(name)(self._on_event)
         for name in self.names["commands"]:
             app.command(name)(self._on_command)

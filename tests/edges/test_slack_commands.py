@@ -191,6 +191,17 @@ async def test_connections_are_refused_in_words(
     assert await world.database.read(inboxes.find_connected) == []
 
 
+async def test_a_reply_after_disconnecting_is_told(world: SlackWorld) -> None:
+    """Who replies in a thread of a disconnected number hears that it was not sent."""
+    await world.connect()
+    await world.text_in("Hello?")
+    root = await world.thread("Hello?")
+    await answer_to(world, "Ada", "disconnect")
+    await world.slack.say("Bea", "front-desk", "Too late", thread_ts=root.ts)
+    await world.slack.wait_for(lambda: [each for each in root.replies if "not sent" in each.shown])
+    assert world.carrier.sent == []
+
+
 async def test_named_administrators_connect(database: Database) -> None:
     """Whoever the settings name is an administrator, whatever the workspace says."""
     async with open_world(database, administrators=user_id_for("Bea")) as world:
