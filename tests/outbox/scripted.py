@@ -170,7 +170,9 @@ class Outbox:
         raise AssertionError(f"{state} was expected, it is {found.state} ({found.reason})")
 
     async def close(self) -> None:
-        for stop in self._stops:
+        """Stop all workers; harmless when repeated."""
+        stops, self._stops = self._stops, []
+        for stop in stops:
             await stop()
 
 
