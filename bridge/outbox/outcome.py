@@ -52,6 +52,8 @@ class Refused:
 
 @dataclass(frozen=True)
 class Unsure:
+    """It may have been taken; `detail` is for the log."""
+
     detail: str
 
 

@@ -221,12 +221,14 @@ def goes_stale(delivery: Claimed) -> bool:
 
 
 def word_of(outcome: Outcome) -> str:
+    """An outcome in one word, for the log and the attempt's row."""
     return {Accepted: "accepted", Refused: "refused", TryLater: "later", Unsure: "unsure"}[
         type(outcome)
     ]
 
 
 def detail_of(outcome: Outcome) -> str | None:
+    """Why, where it was not accepted."""
     match outcome:
         case Accepted():
             return None

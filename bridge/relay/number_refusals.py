@@ -46,6 +46,7 @@ class Refusal:
 
 
 def refuse_number(number: PhoneNumber, region: str, own_numbers: Collection[str]) -> Refusal | None:
+    """Why a number that exists is not texted: our own, or a premium one; None where it may be."""
     shown = format_number(number.e164, region)
     if number.e164 in own_numbers:
         return Refusal(
@@ -63,6 +64,7 @@ def refuse_number(number: PhoneNumber, region: str, own_numbers: Collection[str]
 
 
 def not_a_number(written: str, region: str) -> Refusal:
+    """A name or other words stand where the number belongs."""
     what = f"“{written[:40]}” is not a phone number" if written else "There is no phone number"
     return Refusal(
         Reason.NOT_A_NUMBER,
@@ -71,6 +73,7 @@ def not_a_number(written: str, region: str) -> Refusal:
 
 
 def misspelt(written: str, region: str) -> Refusal:
+    """Nearly a number: letters or signs stand among the digits."""
     return Refusal(
         Reason.IMPOSSIBLE,
         f"“{written[:40]}” is not a phone number: write digits only and a space before your "
@@ -79,6 +82,7 @@ def misspelt(written: str, region: str) -> Refusal:
 
 
 def emergency(digits: str) -> Refusal:
+    """An emergency number."""
     return Refusal(
         Reason.EMERGENCY,
         f"{digits} is an emergency number, which cannot be texted from here: call it from a phone.",
@@ -86,6 +90,7 @@ def emergency(digits: str) -> Refusal:
 
 
 def short(digits: str, region: str) -> Refusal:
+    """A short number or short code."""
     if not _is_short_number(digits, region):
         return extension(digits, region)
     return Refusal(
@@ -107,6 +112,7 @@ def _is_short_number(digits: str, region: str) -> bool:
 
 
 def extension(written: str, region: str) -> Refusal:
+    """A number within the company."""
     return Refusal(
         Reason.EXTENSION,
         f"{written} looks like an extension, which cannot be texted: write the person's whole "
@@ -115,6 +121,7 @@ def extension(written: str, region: str) -> Refusal:
 
 
 def with_extension(number: PhoneNumber, region: str) -> Refusal:
+    """A number with an extension behind it."""
     shown = format_number(number.e164, region)
     return Refusal(
         Reason.WITH_EXTENSION,
@@ -124,6 +131,7 @@ def with_extension(number: PhoneNumber, region: str) -> Refusal:
 
 
 def deceptive_link(label: str, region: str) -> Refusal:
+    """A link that shows another number than it leads to."""
     return Refusal(
         Reason.DECEPTIVE_LINK,
         f"That link shows {label} but dials another number: write the number itself"
@@ -132,6 +140,7 @@ def deceptive_link(label: str, region: str) -> Refusal:
 
 
 def several(number: PhoneNumber, region: str) -> Refusal:
+    """More than one number."""
     shown = format_number(number.e164, region)
     return Refusal(
         Reason.SEVERAL,
@@ -141,6 +150,7 @@ def several(number: PhoneNumber, region: str) -> Refusal:
 
 
 def unclear_end(shortest: PhoneNumber, longest: PhoneNumber) -> Refusal:
+    """More than one valid number could begin here."""
     short, long = (format_number(number.e164, "ZZ") for number in (shortest, longest))
     return Refusal(
         Reason.UNCLEAR_END,
@@ -150,6 +160,7 @@ def unclear_end(shortest: PhoneNumber, longest: PhoneNumber) -> Refusal:
 
 
 def impossible(run: str, digits: str, region: str) -> Refusal:
+    """No number of any country looks like this."""
     if "+" not in run and (abroad := _abroad(digits, region)):
         return Refusal(
             Reason.NO_PLUS,
