@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from storage.tables import Attempt, Copy, Delivery
@@ -50,3 +50,16 @@ def find_own(
         Copy.part == part,
     )
     return set(session.exec(query))
+
+
+def find_of_earlier_attempts(
+    session: Session, record_ids: Sequence[str], *, delivery_id: int
+) -> set[str]:
+    """The records that earlier tries at the same text made: they failed on their way."""
+    last = select(func.max(Attempt.id)).where(Attempt.delivery_id == delivery_id)
+    query = select(Attempt.external_id).where(
+        Attempt.delivery_id == delivery_id,
+        Attempt.id != last.scalar_subquery(),
+        col(Attempt.external_id).in_(record_ids),
+    )
+    return {found for found in session.exec(query) if found}

@@ -33,7 +33,7 @@ from bridge.ringcentral.render import OutgoingText, find_fault, render_text, ren
 from bridge.ringcentral.stores import read_store
 from storage import conversations, inboxes, messages, threads
 from storage.database import Database
-from storage.lookups import find_own, find_taken_by_others
+from storage.lookups import find_of_earlier_attempts, find_own, find_taken_by_others
 
 SEND_PATH = "/restapi/v1.0/account/~/extension/~/sms"
 # RingCentral's times are whole seconds, and its clock is known to about one.
@@ -203,6 +203,10 @@ def _ours(
     session: Session, delivery: Claimed, candidates: Sequence[CarrierRecord]
 ) -> list[CarrierRecord]:
     """The one on file as ours, else those that nobody else accounts for."""
+    tried = find_of_earlier_attempts(
+        session, [each.record_id for each in candidates], delivery_id=delivery.id
+    )
+    candidates = [each for each in candidates if each.record_id not in tried]
     if not candidates:
         return []
     store, ids = candidates[0].store, [each.record_id for each in candidates]

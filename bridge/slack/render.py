@@ -36,7 +36,11 @@ STATE_WORDS = {
     "unsure": "may not have been sent",
     "cancelled": "was cancelled",
 }
-CARRIER_WORDS = {"Delivered": "delivered", "DeliveryFailed": "did not arrive"}
+CARRIER_WORDS = {
+    "Delivered": "delivered",
+    "SendingFailed": "did not arrive",
+    "DeliveryFailed": "did not arrive",
+}
 
 
 @dataclass(frozen=True)

@@ -27,15 +27,18 @@ from bridge.sandbox.slack.messages import Message
 from bridge.sandbox.supervisor import bridge_environment, free_port
 from bridge.serve import listening
 from bridge.settings import Settings
-from storage.tables import Delivery
+from storage.tables import Cursor, Delivery
 from storage.tables import Message as Text
 
 CHANNEL = "front-desk"
 WAIT_SECONDS = 10.0
 SETTLE_SECONDS = 1.0  # how long what is due may still be on its way before silence is judged
+RETRY_SECONDS = (0.05, 0.2, 0.5)
 MARK = "white_check_mark"
 # For worlds in which an answer is lost: the last look comes this soon.
 QUICK_LOOKS = {"BRIDGE_SEND_SECONDS": "1", "BRIDGE_LOOK_SECONDS": "0.1,0.2,0.3"}
+# For worlds with bursts: the bridge paces its posts to a channel by itself.
+UNPACED = {"BRIDGE_RATE_LIMITS": "false"}
 File = tuple[str, str, bytes]
 T = TypeVar("T")
 Row = TypeVar("Row", bound=SQLModel)
@@ -150,7 +153,8 @@ class Thread:
         await self._world.eventually(lambda: MARK not in message.reactions, "no mark")
 
     async def expect_card(self, containing: str) -> None:
-        """The card comes to show this."""
+        """The card comes to show this; the moment for which its changes are gathered is over."""
+        self._world.clock.forward(seconds=2)
         await self._world.eventually(
             lambda: containing in self.card.shown, f"a card with {containing!r}"
         )
@@ -189,6 +193,11 @@ class World:
         """Stop the bridge; Slack, RingCentral and phones go on without it."""
         self._bridge = None
         await self._running.aclose()
+
+    async def sync(self) -> None:
+        """What the timer does: the message stores are read for what events missed."""
+        for cursor in await self.rows(Cursor):
+            await self.bridge.ringcentral.catch_up.sync_store(cursor.store)
 
     async def rows(self, table: type[Row]) -> list[Row]:
         """All that is on file in a table."""
@@ -379,6 +388,11 @@ async def connected_world(database_url: str, **how: Any) -> AsyncIterator[World]
         await world.expect_silence()
 
 
+def slack_of_scenarios(*, rate_limits: bool = False, **how: Any) -> SlackSimulator:
+    """A Slack that repeats events soon and, unless limits are the subject, does not count calls."""
+    return SlackSimulator(rate_limits=rate_limits, retry_delays_seconds=RETRY_SECONDS, **how)
+
+
 @asynccontextmanager
 async def running_world(
     database_url: str,
@@ -391,7 +405,7 @@ async def running_world(
     **settings: str,
 ) -> AsyncIterator[World]:
     """A bridge in this process against simulators of its own, no number connected yet."""
-    slack = slack or SlackSimulator(retry_delays_seconds=(0.05, 0.2, 0.5))
+    slack = slack or slack_of_scenarios()
     ringcentral = ringcentral or RingCentralSimulator()
     async with slack, ringcentral:
         port = free_port()
