@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -131,17 +132,14 @@ class SlackClient:
     async def deliver(self, method: str, **arguments: Any) -> Mapping[str, Any]:
         """Call a method once."""
         assert self._web is not None, "opened at start"
-        call = getattr(self._web, method.replace(".", "_"))
-        try:
-            answer = await call(**arguments)
-        except SlackApiError as error:
-            raise _problem_of(error) from None
-        except _NOT_REACHED as error:
-            raise NotReached("Slack could not be reached.", type(error).__name__) from error
-        except _ANSWER_LOST as error:
-            raise AnswerLost("Slack did not answer.", type(error).__name__) from error
-        data: Mapping[str, Any] = answer.data
-        return data
+        return await _call(self._web, method, arguments)
+
+    async def open_socket(self, app_token: str) -> str:
+        """A fresh address for Socket Mode; it is good for one connection, made soon."""
+        arguments = {"app_token": app_token}
+        told = await _call(self.web_client(app_token), "apps.connections.open", arguments)
+        url: str = told["url"]
+        return url
 
     async def respond(self, response_url: str, body: dict[str, Any]) -> None:
         """Post to a response_url; SlackRefused where it has expired or was used up."""
@@ -150,18 +148,36 @@ class SlackClient:
         )
         if is_loopback(response_url):
             webhook.proxy = None
-        try:
+        with _mapped_errors():
             answer = await webhook.send_dict(body)
-        except _NOT_REACHED as error:
-            raise NotReached("Slack could not be reached.", type(error).__name__) from error
-        except _ANSWER_LOST as error:
-            raise AnswerLost("Slack did not answer.", type(error).__name__) from error
         if answer.status_code == 429:
             raise Limited(_retry_after_seconds(answer.headers))
         if answer.status_code >= 500:
             raise AnswerLost("Slack did not answer.", f"http_{answer.status_code}")
         if answer.status_code != 200:
             raise SlackRefused("Slack refused the answer.", f"http_{answer.status_code}")
+
+
+async def _call(
+    web: AsyncWebClient, method: str, arguments: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    call = getattr(web, method.replace(".", "_"))
+    with _mapped_errors():
+        answer = await call(**arguments)
+    data: Mapping[str, Any] = answer.data
+    return data
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except SlackApiError as error:
+        raise _problem_of(error) from None
+    except _NOT_REACHED as error:
+        raise NotReached("Slack could not be reached.", type(error).__name__) from error
+    except _ANSWER_LOST as error:
+        raise AnswerLost("Slack did not answer.", type(error).__name__) from error
 
 
 def _problem_of(error: SlackApiError) -> SlackProblem:

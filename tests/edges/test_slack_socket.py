@@ -118,6 +118,28 @@ async def test_a_wrong_token_stops_the_start(database: Database) -> None:
         await side.stop()
 
 
+async def test_a_wrong_app_token_stops_the_start(database: Database) -> None:
+    """So does an app-level token that Slack refuses."""
+    async with open_world(database, works=False) as world:
+        settings = make_settings(world.slack, "socket", slack_app_token=SecretStr("xapp-wrong"))
+        side = build_slack(settings, database, Gates(database, no_budget), world.clock)
+        with pytest.raises(StartRefused, match="SLACK_APP_TOKEN"):
+            await side.start()
+        await side.stop()
+
+
+async def test_a_start_without_a_socket_connects_later(database: Database) -> None:
+    """Where Slack opens no connection at the start, one is made once it does."""
+    slack = SlackSimulator(rate_limits=False, retry_delays_seconds=(2.0, 6.0, 15.0))
+    slack.faults.add("drop_before", path="apps.connections.open")
+    async with open_world(database, mode="socket", simulator=slack) as world:
+        await world.connect()
+        await world.text_in("Hello?")
+        root = await world.thread("Hello?")
+        await slack.say("Bea", "front-desk", "Late, but here", thread_ts=root.ts)
+        await slack.wait_for(lambda: world.carrier.sent, 30)
+
+
 async def test_a_start_without_slack_uses_what_it_knows(database: Database) -> None:
     """Where Slack is away, a process that has met the workspace starts all the same."""
     async with open_world(database, works=False):
