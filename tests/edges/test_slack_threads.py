@@ -113,6 +113,20 @@ async def test_a_refusal_is_told_with_its_code(world: SlackWorld) -> None:
     assert world.carrier.sent == ["Yes?"]
 
 
+async def test_a_guest_cannot_decide(world: SlackWorld) -> None:
+    """A guest's click on a button changes nothing, and the guest is told why."""
+    world.carrier.outcomes = [Refused("MSG-367")]
+    await world.slack.join("Gus", "front-desk")
+    await world.text_in("Hello?")
+    root = await world.thread("Hello?")
+    await world.slack.say("Bea", "front-desk", "Yes?", thread_ts=root.ts)
+    notice = await notice_in(world, root, "not sent")
+    await world.slack.click("Gus", "front-desk", notice.ts, "retry_message")
+    answers = await world.slack.wait_for(lambda: world.slack.private_answers("Gus"))
+    assert "guests cannot text customers" in answers[0].shown
+    assert world.carrier.sent == []
+
+
 async def test_an_unsure_text_is_another_sentence(world: SlackWorld) -> None:
     """What may have been sent is asked of a person, who can say that it was."""
     world.carrier.outcomes = [Unsure("dropped")]
