@@ -86,6 +86,7 @@ SEND: dict[str, Reason] = {
     ),
     "CMN-301": Reason("RingCentral's limit of requests was reached.", _LATER, "author"),
     "CMN-302": Reason("RingCentral's limit of requests was reached.", _LATER, "author"),
+    "CMN-303": Reason("RingCentral's limit of requests was reached.", _LATER, "author"),
     "CMN-304": Reason("RingCentral was busy with the same request.", _LATER, "author"),
     "CMN-310": Reason("RingCentral's limit of requests was reached.", _LATER, "author"),
     "BIL-103": Reason(
