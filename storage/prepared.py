@@ -1,0 +1,234 @@
+"""Statements that are built once, and that SQLite's driver runs itself.
+
+SQLAlchemy takes 100 to 600 us of processor time to build a small statement, find its compiled form
+and load or flush entities; the driver takes 2 us to run it. On the path of every text that is most
+of what a text costs. So a hot query is written as a function of its values that gives a statement,
+and decorated, which makes it a function of a session and the values:
+
+    @one_or_none
+    def get_by_ts(team_id: str, ts: str) -> SelectOfScalar[Thread]:
+        return select(Thread).where(Thread.team_id == team_id, Thread.ts == ts)
+
+    thread = get_by_ts(session, "T1", "1795430518.688649")
+
+The function runs once, with a bind parameter for each value, so it cannot look at them: no
+branches on them, no lists, and None compares as in SQL. Entities come without a session: they can
+be read and not changed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+
+from sqlalchemy import Connection, Delete, Update, bindparam
+from sqlalchemy.exc import MultipleResultsFound, NoResultFound
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlmodel import Session, SQLModel
+from sqlmodel.sql.expression import SelectOfScalar
+
+from storage import driver
+from storage.driver import Process
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Row = Sequence[Any]
+_GIVEN = "given_"  # before a value's name, as an UPDATE keeps its columns' names for itself
+
+
+def one(build: Callable[P, SelectOfScalar[T]]) -> Callable[Concatenate[Session, P], T]:
+    """The only row; raises NoResultFound or MultipleResultsFound."""
+    query = _Query[T](build)
+
+    @wraps(build)
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        found = query.find(session, args, kwargs)
+        if not found:
+            raise NoResultFound("There is no such row.")
+        return _only(found)
+
+    return run
+
+
+def one_or_none(
+    build: Callable[P, SelectOfScalar[T]],
+) -> Callable[Concatenate[Session, P], T | None]:
+    """The only row, or None; raises MultipleResultsFound."""
+    query = _Query[T](build)
+
+    @wraps(build)
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T | None:
+        found = query.find(session, args, kwargs)
+        return _only(found) if found else None
+
+    return run
+
+
+def first(build: Callable[P, SelectOfScalar[T]]) -> Callable[Concatenate[Session, P], T | None]:
+    """The first row, or None."""
+    query = _Query[T](build)
+
+    @wraps(build)
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T | None:
+        found = query.find(session, args, kwargs)
+        return found[0] if found else None
+
+    return run
+
+
+def every(build: Callable[P, SelectOfScalar[T]]) -> Callable[Concatenate[Session, P], list[T]]:
+    """All rows."""
+    query = _Query[T](build)
+
+    @wraps(build)
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> list[T]:
+        return query.find(session, args, kwargs)
+
+    return run
+
+
+def rowcount(build: Callable[P, Update | Delete]) -> Callable[Concatenate[Session, P], int]:
+    """How many rows were changed."""
+    statement = _Prepared(build)
+
+    @wraps(build)
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> int:
+        return statement.change(session, args, kwargs)
+
+    return run
+
+
+def _only(found: list[T]) -> T:
+    if len(found) > 1:
+        raise MultipleResultsFound("There are several such rows.")
+    return found[0]
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A statement for SQLite's driver.
+
+    `plan` is a step for each of its parameters: the place of the value that is given and what it
+    goes through, or, where `place` is None, a value that is always the same. `reads` is what each
+    column goes through.
+    """
+
+    text: str
+    plan: Sequence[tuple[int | None, Process | None, Any]]
+    reads: Sequence[Process | None]
+
+    def parameters(self, values: Sequence[Any]) -> list[Any]:
+        return [
+            same if place is None else values[place] if process is None else process(values[place])
+            for place, process, same in self.plan
+        ]
+
+    def read(self, row: Row) -> Row:
+        return [
+            value if process is None else process(value)
+            for process, value in zip(self.reads, row, strict=True)
+        ]
+
+
+class _Prepared:
+    """A statement, built when it is first run."""
+
+    def __init__(self, build: Callable[..., Any]) -> None:
+        self._build = build
+        parameters = inspect.signature(build).parameters.values()
+        self._names = tuple(each.name for each in parameters)
+        self._defaults = {
+            each.name: each.default
+            for each in parameters
+            if each.default is not inspect.Parameter.empty
+        }
+        self._compiled: _Compiled | None = None
+
+    @cached_property
+    def statement(self) -> Any:
+        return self._build(**{name: bindparam(_GIVEN + name) for name in self._names})
+
+    def change(self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
+        session.flush()  # what it is about may still be pending in the session
+        connection, values = driver.connection_of(session), self._values(args, kwargs)
+        if driver.is_sqlite(connection):
+            compiled = self._for_driver()
+            return driver.run(connection, compiled.text, compiled.parameters(values)).rowcount
+        return connection.execute(self.statement, self._named(values)).rowcount
+
+    def fetch(
+        self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Sequence[Row]:
+        session.flush()
+        connection, values = driver.connection_of(session), self._values(args, kwargs)
+        if driver.is_sqlite(connection):
+            return self._fetch_by_driver(connection, values)
+        return connection.execute(self.statement, self._named(values)).all()
+
+    def _fetch_by_driver(self, connection: Connection, values: Sequence[Any]) -> Sequence[Row]:
+        compiled = self._for_driver()
+        rows = driver.run(connection, compiled.text, compiled.parameters(values)).fetchall()
+        return [compiled.read(row) for row in rows] if rows else rows
+
+    def _values(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
+        if len(args) == len(self._names):
+            return args
+        named = {**self._defaults, **dict(zip(self._names, args, strict=False)), **kwargs}
+        if len(named) != len(self._names):
+            raise TypeError(f"{self._build.__name__} takes {', '.join(self._names)}.")
+        return [named[name] for name in self._names]
+
+    def _named(self, values: Sequence[Any]) -> dict[str, Any]:
+        return {_GIVEN + name: value for name, value in zip(self._names, values, strict=True)}
+
+    def _for_driver(self) -> _Compiled:
+        if self._compiled is None:
+            self._compiled = self._compile()
+        return self._compiled
+
+    def _compile(self) -> _Compiled:
+        compiled = self.statement.compile(
+            dialect=driver.DIALECT, compile_kwargs={"render_postcompile": True}
+        )
+        assert isinstance(compiled, SQLCompiler)
+        places = {_GIVEN + name: place for place, name in enumerate(self._names)}
+        plan: list[tuple[int | None, Process | None, Any]] = []
+        for name in compiled.positiontup or ():
+            bind = compiled.binds.get(name)
+            process = driver.bind_process(bind.type) if bind is not None else None
+            if name in places:
+                plan.append((places[name], process, None))
+            else:
+                value = compiled.params[name]
+                plan.append((None, None, value if process is None else process(value)))
+        columns = getattr(self.statement, "selected_columns", ())
+        reads = [driver.result_process(each.type) for each in columns]
+        return _Compiled(str(compiled), plan, reads)
+
+
+class _Query(_Prepared, Generic[T]):
+    """A query for the entities of one table, or for one column."""
+
+    def find(self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[T]:
+        rows = self.fetch(session, args, kwargs)
+        if not rows:
+            return []
+        if self._entity is None:
+            return [row[0] for row in rows]
+        construct, names = self._entity.model_construct, self._columns
+        return [cast(T, construct(**dict(zip(names, row, strict=True)))) for row in rows]
+
+    @cached_property
+    def _entity(self) -> type[SQLModel] | None:
+        (described,) = self.statement.column_descriptions
+        expression = described["expr"]
+        is_table = isinstance(expression, type) and issubclass(expression, SQLModel)
+        return expression if is_table else None
+
+    @cached_property
+    def _columns(self) -> Sequence[str]:
+        return tuple(self.statement.selected_columns.keys())
