@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from storage.database import insert_ignore
@@ -14,7 +14,7 @@ from storage.tables import KeptRecord
 def keep(
     session: Session, store: str, record_id: str, conversation_id: int, record: str, now: datetime
 ) -> None:
-    """Keep a record, as JSON, until the conversation's attempts are settled."""
+    """Keep a record, as JSON, until the conversation's attempts are settled; the newest counts."""
     values = {
         "store": store,
         "record_id": record_id,
@@ -22,17 +22,27 @@ def keep(
         "record": record,
         "kept_at": now,
     }
-    insert_ignore(session, KeptRecord, values)
+    if not insert_ignore(session, KeptRecord, values):
+        session.execute(
+            update(KeptRecord)
+            .where(col(KeptRecord.store) == store, col(KeptRecord.record_id) == record_id)
+            .values(record=record)
+        )
+
+
+def find(session: Session, conversation_id: int) -> list[str]:
+    """The conversation's kept records, oldest first."""
+    query = (
+        select(KeptRecord.record)
+        .where(KeptRecord.conversation_id == conversation_id)
+        .order_by(col(KeptRecord.kept_at), col(KeptRecord.record_id))
+    )
+    return list(session.exec(query))
 
 
 def take_all(session: Session, conversation_id: int) -> list[str]:
     """The conversation's kept records, oldest first, and no longer kept."""
-    query = (
-        select(KeptRecord)
-        .where(KeptRecord.conversation_id == conversation_id)
-        .order_by(col(KeptRecord.kept_at), col(KeptRecord.record_id))
-    )
-    records = [each.record for each in session.exec(query)]
+    records = find(session, conversation_id)
     if records:
         session.execute(
             delete(KeptRecord).where(col(KeptRecord.conversation_id) == conversation_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
 from storage.tables import Conversation, Copy, Message
@@ -16,7 +16,13 @@ def add(session: Session, message: Message) -> Message:
     session.flush()
     session.execute(
         update(Conversation)
-        .where(col(Conversation.id) == message.conversation_id)
+        .where(
+            col(Conversation.id) == message.conversation_id,
+            or_(
+                col(Conversation.last_text_at).is_(None),
+                col(Conversation.last_text_at) < message.sent_at,
+            ),
+        )
         .values(last_text_at=message.sent_at)
     )
     return message
@@ -25,6 +31,12 @@ def add(session: Session, message: Message) -> Message:
 def get(session: Session, message_id: int) -> Message:
     """The message; it must exist."""
     return session.exec(select(Message).where(Message.id == message_id)).one()
+
+
+def get_anew(session: Session, message_id: int) -> Message:
+    """The message as it is now, whatever this session read of it before a lock."""
+    query = select(Message).where(Message.id == message_id)
+    return session.exec(query.execution_options(populate_existing=True)).one()
 
 
 def change(session: Session, message_id: int, **values: Any) -> None:

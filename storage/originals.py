@@ -20,6 +20,7 @@ def lock_or_add(session: Session, team_id: str, channel_id: str, ts: str) -> Sla
             SlackOriginal.ts == ts,
         )
         .with_for_update()
+        .execution_options(populate_existing=True)  # it may have been read before it was locked
     )
     return session.exec(query).one()
 

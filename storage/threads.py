@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from storage.tables import Thread
+from storage.deliveries import is_unsettled
+from storage.tables import Delivery, Thread
 
 
 def get(session: Session, thread_id: int) -> Thread:
@@ -31,6 +32,23 @@ def get_by_ts(session: Session, team_id: str, channel_id: str, ts: str) -> Threa
     return session.exec(query).one_or_none()
 
 
+def has_card_in_flight(session: Session, team_id: str, channel_id: str) -> bool:
+    """True while a parent may stand in the channel whose ts we do not know yet."""
+    query = (
+        select(Delivery.id)
+        .join(Thread, col(Thread.id) == col(Delivery.subject_id))
+        .where(
+            is_unsettled(),
+            col(Delivery.state).in_(("started", "unsure")),
+            Delivery.subject_type == "card",
+            Delivery.kind == "open",
+            Thread.team_id == team_id,
+            Thread.channel_id == channel_id,
+        )
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
 def open_current(
     session: Session, conversation_id: int, team_id: str, channel_id: str, now: datetime
 ) -> Thread:
@@ -49,5 +67,7 @@ def open_current(
 
 
 def set_ts(session: Session, thread_id: int, ts: str) -> None:
-    """Record where the thread's parent was posted."""
-    session.execute(update(Thread).where(col(Thread.id) == thread_id).values(ts=ts))
+    """Record where the thread's parent was posted; of two parents the first one stays."""
+    session.execute(
+        update(Thread).where(col(Thread.id) == thread_id, col(Thread.ts).is_(None)).values(ts=ts)
+    )

@@ -51,7 +51,7 @@ def add(session: Session, row: Row) -> Row:
 # Rows
 
 
-def add_workspace(session: Session, **changes: Any) -> Workspace:
+def add_workspace(session: Session, /, **changes: Any) -> Workspace:
     values: dict[str, Any] = {
         "team_id": TEAM,
         "name": "Acme",
@@ -64,7 +64,7 @@ def add_workspace(session: Session, **changes: Any) -> Workspace:
     return add(session, Workspace(**(values | changes)))
 
 
-def add_inbox(session: Session, **changes: Any) -> Inbox:
+def add_inbox(session: Session, /, **changes: Any) -> Inbox:
     """A connected inbox with its login, without a hold."""
     number = next(_numbers)
     values: dict[str, Any] = {
@@ -102,7 +102,7 @@ def add_thread(
     return thread
 
 
-def add_message(session: Session, thread: Thread | None = None, **changes: Any) -> Message:
+def add_message(session: Session, thread: Thread | None = None, /, **changes: Any) -> Message:
     """A reply that is queued; nothing is owed for it."""
     thread = thread or add_thread(session)
     values: dict[str, Any] = {

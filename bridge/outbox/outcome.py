@@ -136,11 +136,12 @@ class Sender(Protocol):
 class Settlement:
     """How a delivery was settled, for the room that owns its subject.
 
-    `outcome` is Accepted, Refused, or Unsure (parked: a person decides).
+    `outcome` is Accepted, Refused, or Unsure (parked: a person decides); or TryLater where a
+    started attempt certainly did nothing and the delivery waits again.
     """
 
     delivery: Claimed
-    outcome: Accepted | Refused | Unsure
+    outcome: Accepted | Refused | Unsure | TryLater
     settled_at: datetime
 
 

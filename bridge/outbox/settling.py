@@ -125,7 +125,7 @@ class Settler:
             return
         if later.patient:
             self._on_stuck(session, delivery, later.reason, now)
-        claims.wait_again(
+        waits = claims.wait_again(
             session,
             delivery.id,
             delivery.claim,
@@ -134,6 +134,9 @@ class Settler:
             reason=later.reason,
             counts=from_state == "claimed",
         )
+        if waits and from_state != "claimed":
+            settlement = Settlement(delivery, later, now)
+            self._on_settled[delivery.subject_type](session, settlement)
 
     def _end(
         self, session: Session, delivery: Claimed, outcome: Accepted | Refused | Unsure

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from bridge.relay import conversations, notices
+from bridge.relay import conversations, crossings, notices, receipts
 from bridge.relay.texts import ReplyDeletion, ReplyEdit
 from storage import conversations as conversation_rows
 from storage import deliveries, inboxes, messages, originals, threads
-from storage.tables import Message
+from storage.tables import Message, SlackOriginal
 
 
 def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
@@ -23,7 +23,7 @@ def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
 
     An edit that comes before its message is kept for it.
     """
-    original = originals.lock_or_add(session, edit.team_id, edit.channel_id, edit.ts)
+    original = _lock_original(session, edit.team_id, edit.channel_id, edit.ts)
     if original.deleted or (original.edit_ts and float(original.edit_ts) >= float(edit.edit_ts)):
         return "repeat"
     same_text = original.markup == edit.markup
@@ -48,7 +48,7 @@ def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
 
 def cancel_reply(session: Session, deletion: ReplyDeletion, now: datetime) -> str:
     """Apply a deletion; returns cancelled, too_late (told in the thread), stillborn or repeat."""
-    original = originals.lock_or_add(session, deletion.team_id, deletion.channel_id, deletion.ts)
+    original = _lock_original(session, deletion.team_id, deletion.channel_id, deletion.ts)
     if original.deleted:
         return "repeat"
     original.deleted = True
@@ -66,6 +66,7 @@ def cancel_reply(session: Session, deletion: ReplyDeletion, now: datetime) -> st
     )
     if cancelled:
         messages.change(session, original.message_id, status="cancelled")
+        crossings.release_kept(session, message.conversation_id, now)
         return "cancelled"
     _tell(session, message, "deleted_late", deletion.ts, now)
     return "too_late"
@@ -80,12 +81,23 @@ def move_on(session: Session, team_id: str, channel_id: str, ts: str, now: datet
     if thread is None or not thread.is_current:
         return False
     conversation = conversation_rows.lock(session, thread.conversation_id)
+    current = threads.get_current(session, thread.conversation_id)
+    if current is None or current.id != thread.id:  # a post that found it gone was here before us
+        return False
     inbox = inboxes.get(session, conversation.inbox_id)
     conversations.open_thread(session, inbox, conversation, now)
     notices.tell_administrators(
         session, f"card_deleted:{thread.id}", "card_deleted", {"channel_id": channel_id}, now
     )
     return True
+
+
+def _lock_original(session: Session, team_id: str, channel_id: str, ts: str) -> SlackOriginal:
+    """Locked after its conversation, as a reply that comes does: two orders would deadlock."""
+    known = originals.get(session, team_id, channel_id, ts)
+    if known is not None and known.message_id is not None:
+        receipts.lock_message(session, known.message_id)
+    return originals.lock_or_add(session, team_id, channel_id, ts)
 
 
 def _tell(session: Session, message: Message, kind: str, key: str, now: datetime) -> None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session
 
-from bridge.relay import conversations, lanes, notices
+from bridge.relay import conversations, lanes, notices, receipts
 from bridge.relay.conversations import Place
+from bridge.relay.segments import normalised
 from bridge.relay.texts import CarrierRecord, NewText, Reply
 from storage import (
     answers,
@@ -24,6 +25,11 @@ from storage import (
 from storage import conversations as conversation_rows
 from storage.deliveries import Owed
 from storage.tables import Answer, Inbox, Message, SlackOriginal, Thread
+
+
+class CardInFlight(Exception):
+    """A reply came in a thread whose card may be one that Slack has posted and not yet answered."""
+
 
 GAP_WAIT = timedelta(seconds=30)  # how long a live text waits for older ones to be caught up
 ANSWER_WAIT = timedelta(seconds=60)  # a link waits for its thread; brought forward when posted
@@ -67,6 +73,8 @@ def relay_sms_to_slack(session: Session, record: CarrierRecord, inbox: Inbox, no
         reason=gap_reason(record.store) if gap_open else None,
         now=now,
     )
+    if record.direction == "out" and record.status in receipts.FAILED:
+        receipts.tell_failed(session, message, place.thread, record, now)
     if not place.is_new:
         conversations.refresh_card(session, place.thread, now)
     return "relayed"
@@ -80,8 +88,9 @@ def relay_app_text_to_slack(
     While an attempt of this conversation may have made the record it is kept, not shown.
     """
     place = conversations.find_or_open(session, inbox, record.outside_numbers, now)
-    if copies.get_message_id(session, "ringcentral", record.store, record.record_id) is not None:
-        return "repeat"
+    known = copies.get_message_id(session, "ringcentral", record.store, record.record_id)
+    if known is not None:
+        return receipts.apply_receipt(session, known, record, now)
     if deliveries.has_unsettled_attempt(session, lanes.texted_lane(place.conversation_id)):
         kept_records.keep(
             session, record.store, record.record_id, place.conversation_id, record.to_json(), now
@@ -91,12 +100,25 @@ def relay_app_text_to_slack(
 
 
 def release_kept(session: Session, conversation_id: int, now: datetime) -> None:
-    """The conversation's attempts are settled: what they did not make came from the app."""
+    """The conversation's attempts are settled: what they did not make came from the app.
+
+    What they made tells what the carrier has said of it meanwhile.
+    """
     if deliveries.has_unsettled_attempt(session, lanes.texted_lane(conversation_id)):
         return
     inbox = inboxes.get(session, conversation_rows.get(session, conversation_id).inbox_id)
     for kept in kept_records.take_all(session, conversation_id):
-        relay_sms_to_slack(session, CarrierRecord.from_json(kept), inbox, now)
+        relay_app_text_to_slack(session, CarrierRecord.from_json(kept), inbox, now)
+
+
+def adopt_kept(session: Session, message: Message) -> None:
+    """A person says this text was sent: the kept record with its words is its own."""
+    assert message.id is not None, "read from its table"
+    for kept in kept_records.find(session, message.conversation_id):
+        record = CarrierRecord.from_json(kept)
+        if normalised(record.body) == normalised(message.body):
+            copies.record(session, "ringcentral", record.store, record.record_id, message.id)
+            return
 
 
 def release_gap(session: Session, store: str, now: datetime) -> None:
@@ -155,10 +177,13 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     """Owe a reply's text to the conversation's phones.
 
     Returns relayed, repeat, not_ours (no thread of ours), stillborn (deleted before it came), or
-    refused (told in the thread).
+    refused (told in the thread). Raises CardInFlight where the thread may be ours: Slack tells
+    again what was not acknowledged.
     """
     thread = threads.get_by_ts(session, reply.team_id, reply.channel_id, reply.thread_ts)
     if thread is None:
+        if threads.has_card_in_flight(session, reply.team_id, reply.channel_id):
+            raise CardInFlight("the answer to a card just posted is not known yet")
         return "not_ours"
     conversation = conversation_rows.lock(session, thread.conversation_id)
     original = originals.lock_or_add(session, reply.team_id, reply.channel_id, reply.ts)
@@ -169,7 +194,7 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     inbox = inboxes.get(session, conversation.inbox_id)
     message = messages.add(session, _reply_message(reply, original, thread))
     _remember_original(session, original, message, reply)
-    refusal = _reply_refusal(reply, inbox)
+    refusal = _reply_refusal(reply, message, inbox)
     if refusal is not None:
         refuse_message(session, message, thread, refusal, now)
         return "refused"
@@ -206,7 +231,7 @@ def _remember_original(
     copies.record(session, "slack", scope, reply.ts, message.id)
 
 
-def _reply_refusal(reply: Reply, inbox: Inbox) -> str | None:
+def _reply_refusal(reply: Reply, message: Message, inbox: Inbox) -> str | None:
     """Why a reply cannot be texted, as far as the event shows; a code of bridge.relay.reasons."""
     if reply.is_stranger:
         return "stranger"
@@ -214,7 +239,7 @@ def _reply_refusal(reply: Reply, inbox: Inbox) -> str | None:
         return "disconnected"
     if reply.files:
         return "files"
-    if not reply.markup.strip():
+    if not message.body.strip():
         return "empty"
     return None
 

@@ -11,13 +11,12 @@ from sqlmodel import Session
 
 from bridge.relay import conversations, crossings, receipts
 from storage import audit, deliveries, messages, threads
-from storage import conversations as conversation_rows
 from storage.tables import Message
 
 
 def retry_message(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
     """Send a failed text again; `done`, or the status it has by now."""
-    message = _lock(session, message_id)
+    message = receipts.lock_message(session, message_id)
     reopened = message.status == "failed" and deliveries.reopen(
         session,
         "message",
@@ -32,7 +31,7 @@ def retry_message(session: Session, message_id: int, by_user_id: str, now: datet
 
 def send_again(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
     """The person says it never arrived: send it again; `done`, or the status it has by now."""
-    message = _lock(session, message_id)
+    message = receipts.lock_message(session, message_id)
     reopened = message.status == "unsure" and deliveries.reopen(
         session,
         "message",
@@ -47,7 +46,7 @@ def send_again(session: Session, message_id: int, by_user_id: str, now: datetime
 
 def it_was_sent(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
     """The person says it arrived; `done`, or the status it has by now."""
-    message = _lock(session, message_id)
+    message = receipts.lock_message(session, message_id)
     settled = message.status == "unsure" and deliveries.settle_parked(
         session, "message", message_id, "ringcentral", "accepted", now
     )
@@ -55,13 +54,14 @@ def it_was_sent(session: Session, message_id: int, by_user_id: str, now: datetim
     if settled:
         thread = threads.get(session, message.thread_id)
         receipts.enqueue_mark(session, message_id, thread, now)
+        crossings.adopt_kept(session, message)
         crossings.release_kept(session, message.conversation_id, now)
     return answer
 
 
 def drop_message(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
     """The person says it shall not be sent any more; `done`, or the status it has by now."""
-    message = _lock(session, message_id)
+    message = receipts.lock_message(session, message_id)
     dropped = message.status in ("failed", "unsure")
     if message.status == "unsure":
         dropped = deliveries.settle_parked(
@@ -71,13 +71,6 @@ def drop_message(session: Session, message_id: int, by_user_id: str, now: dateti
     if dropped:
         crossings.release_kept(session, message.conversation_id, now)
     return answer
-
-
-def _lock(session: Session, message_id: int) -> Message:
-    message = messages.get(session, message_id)
-    conversation_rows.lock(session, message.conversation_id)
-    session.refresh(message)
-    return message
 
 
 def _decided(

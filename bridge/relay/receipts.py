@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from bridge.relay import conversations, lanes, notices
 from bridge.relay.texts import CarrierRecord
+from storage import conversations as conversation_rows
 from storage import copies, deliveries, messages, threads
 from storage.deliveries import Owed
 from storage.tables import Message, Thread
@@ -18,24 +19,41 @@ FAILED = ("SendingFailed", "DeliveryFailed")
 def apply_receipt(session: Session, message_id: int, record: CarrierRecord, now: datetime) -> str:
     """Write down a text's new carrier status; `receipt`, or `repeat` where it is not news.
 
-    A failure takes the mark away and is told in the thread with the carrier's code.
+    A failure takes the mark away and is told in the thread with the carrier's code. The record of
+    an earlier try, as a full synchronisation lists it, says nothing of the text sent since.
     """
-    message = messages.get(session, message_id)
-    if message.carrier_status == record.status:
+    message = lock_message(session, message_id)
+    if message.carrier_status == record.status or _is_of_an_earlier_try(
+        session, message_id, record
+    ):
         return "repeat"
     messages.change(session, message_id, carrier_status=record.status)
     thread = threads.get(session, message.thread_id)
     if record.status in FAILED and message.status == "accepted":
-        _tell_failed(session, message, thread, record.error_code or record.status, now)
+        tell_failed(session, message, thread, record, now)
     if thread.ts is not None and thread.is_current:
         conversations.refresh_card(session, thread, now)
     return "receipt"
 
 
-def _tell_failed(
-    session: Session, message: Message, thread: Thread, reason: str, now: datetime
+def lock_message(session: Session, message_id: int) -> Message:
+    """The message as it is once nobody else can be deciding about its conversation."""
+    conversation_rows.lock(session, messages.get(session, message_id).conversation_id)
+    return messages.get_anew(session, message_id)
+
+
+def _is_of_an_earlier_try(session: Session, message_id: int, record: CarrierRecord) -> bool:
+    owed = deliveries.find_by_subject(session, "message", message_id, "ringcentral", "text")
+    newest = {each.external_id for each in owed if each.external_id is not None}
+    return bool(newest) and record.record_id not in newest
+
+
+def tell_failed(
+    session: Session, message: Message, thread: Thread, record: CarrierRecord, now: datetime
 ) -> None:
+    """A text that the carrier had accepted did not arrive: tell it in the thread, once a record."""
     assert message.id is not None, "read from its table"
+    reason = record.error_code or record.status
     messages.change(session, message.id, status="failed", failure=reason)
     enqueue_mark(session, message.id, thread, now, kind="unmark")
     notices.tell_in_thread(
@@ -44,7 +62,7 @@ def _tell_failed(
         thread,
         "failed",
         now,
-        key=f"receipt:{reason}",
+        key=f"receipt:{record.record_id}:{reason}",
         payload={"reason": reason, "was_accepted": True},
     )
 
@@ -53,7 +71,7 @@ def enqueue_mark(
     session: Session, message_id: int, thread: Thread, now: datetime, kind: str = "mark"
 ) -> None:
     """Owe the mark on a text's Slack message, or its removal."""
-    if copies.get_external_id(session, "slack", message_id) is None and kind == "mark":
+    if copies.get_external_id(session, "slack", message_id) is None:
         return  # its own post, when settled, owes the mark
     method = "reactions.add" if kind == "mark" else "reactions.remove"
     deliveries.show_again(

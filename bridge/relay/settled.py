@@ -6,12 +6,20 @@ One function for each subject: a message, a card, a notice, an answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from sqlmodel import Session
 
-from bridge.outbox.outcome import Accepted, Claimed, OnSettled, Refused, Settlement, Unsure
+from bridge.outbox.outcome import (
+    Accepted,
+    Claimed,
+    OnSettled,
+    Refused,
+    Settlement,
+    TryLater,
+    Unsure,
+)
 from bridge.relay import conversations, crossings, lanes, notices, receipts
 from storage import conversations as conversation_rows
 from storage import copies, deliveries, inboxes, messages, threads
@@ -21,13 +29,20 @@ from storage.tables import Message, Notice, Thread
 NAMES = {"slack": "Slack", "ringcentral": "RingCentral"}
 
 
+REFUSED_CARD_WAIT = timedelta(hours=1)
+
+
 def message_settled(session: Session, settlement: Settlement) -> None:
     """A text, its showing in Slack, or its mark."""
     delivery = settlement.delivery
+    if delivery.side == "slack" and delivery.kind != "post":
+        return
+    # a text and its showing are settled by two transactions, each of which must see the other's
+    message = receipts.lock_message(session, delivery.subject_id)
     if delivery.side == "ringcentral":
-        _text_settled(session, settlement)
-    elif delivery.kind == "post":
-        _post_settled(session, settlement)
+        _text_settled(session, settlement, message)
+    else:
+        _post_settled(session, settlement, message)
 
 
 def card_settled(session: Session, settlement: Settlement) -> None:
@@ -35,6 +50,8 @@ def card_settled(session: Session, settlement: Settlement) -> None:
     delivery, now = settlement.delivery, settlement.settled_at
     if delivery.kind != "open":
         return
+    thread = threads.get(session, delivery.subject_id)
+    conversation_rows.lock(session, thread.conversation_id)  # a command may be adding its answer
     match settlement.outcome:
         case Accepted(external_id=ts):
             assert ts is not None, "Slack names every post"
@@ -42,8 +59,11 @@ def card_settled(session: Session, settlement: Settlement) -> None:
             deliveries.bring_forward(session, lanes.answer_lane(delivery.subject_id, 0), now)
         case Refused(reason=reason):
             _tell_unshown(session, delivery, reason, now)
+            _post_again(session, delivery, now + REFUSED_CARD_WAIT)  # its texts wait for it
         case Unsure():
             _post_again(session, delivery, now)
+        case TryLater():
+            return
         case _:
             assert_never(settlement.outcome)
 
@@ -52,7 +72,7 @@ def notice_settled(session: Session, settlement: Settlement) -> None:
     """The bridge's own words were posted, or could not be."""
     delivery, now = settlement.delivery, settlement.settled_at
     match settlement.outcome:
-        case Accepted():
+        case Accepted() | TryLater():
             return
         case Refused(reason="thread_gone"):
             notice = notice_rows.get(session, delivery.subject_id)
@@ -98,25 +118,32 @@ ON_SETTLED: Mapping[str, OnSettled] = {
 # A text to a phone
 
 
-def _text_settled(session: Session, settlement: Settlement) -> None:
-    message_id, now = settlement.delivery.subject_id, settlement.settled_at
-    message = messages.get(session, message_id)
-    conversation_rows.lock(session, message.conversation_id)
+def _text_settled(session: Session, settlement: Settlement, message: Message) -> None:
+    now = settlement.settled_at
     thread = threads.get(session, message.thread_id)
     match settlement.outcome:
+        case TryLater():
+            crossings.release_kept(session, message.conversation_id, now)
+            return
         case Accepted() as accepted:
             _text_accepted(session, message, thread, accepted, now)
         case Refused(reason=reason):
             crossings.refuse_message(session, message, thread, reason, now)
         case Unsure():
-            messages.change(session, message_id, status="unsure")
-            notices.tell_in_thread(
-                session, message, thread, "unsure", now, key=f"{settlement.delivery.attempts}"
-            )
+            _tell_unsure(session, settlement.delivery, message, thread, now)
         case _:
             assert_never(settlement.outcome)
     crossings.release_kept(session, message.conversation_id, now)
     conversations.refresh_card(session, thread, now)
+
+
+def _tell_unsure(
+    session: Session, delivery: Claimed, message: Message, thread: Thread, now: datetime
+) -> None:
+    messages.change(session, delivery.subject_id, status="unsure")
+    asked_at = deliveries.get(session, delivery.id).created_at  # a resend is asked for anew
+    key = f"{asked_at.timestamp()}:{delivery.attempts}"
+    notices.tell_in_thread(session, message, thread, "unsure", now, key=key)
 
 
 def _text_accepted(
@@ -139,9 +166,8 @@ def _text_accepted(
 # A text's showing in Slack
 
 
-def _post_settled(session: Session, settlement: Settlement) -> None:
+def _post_settled(session: Session, settlement: Settlement, message: Message) -> None:
     delivery, now = settlement.delivery, settlement.settled_at
-    message = messages.get(session, delivery.subject_id)
     match settlement.outcome:
         case Accepted(external_id=ts, scope=scope):
             assert ts is not None, "Slack names every post"
@@ -159,6 +185,8 @@ def _post_settled(session: Session, settlement: Settlement) -> None:
             _tell_unshown(session, delivery, reason, now)
         case Unsure():
             _post_again(session, delivery, now)
+        case TryLater():
+            return
         case _:
             assert_never(settlement.outcome)
 
