@@ -40,7 +40,8 @@ class Fault:
     """One rule: what goes wrong, for which requests or notifications, how many times.
 
     `method` and `path` are regular expressions (`fullmatch` and `search`); for a notification
-    `path` is searched in its event name. `times=None` holds until `Faults.clear`.
+    `path` is searched in its event name. `times=None` holds until it is cleared; `name` is what
+    `Faults.clear` knows it by.
 
     - status: refused with `status`, `body`, `headers`; nothing is done.
     - status_after: done, but answered with `status` all the same.
@@ -59,11 +60,16 @@ class Fault:
     body: Any = None
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
+    name: str = ""
     hits: int = 0
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.times is not None and self.hits >= self.times
 
     def matches(self, method: str, path: str) -> bool:
         return (
-            (self.times is None or self.hits < self.times)
+            not self.is_used_up
             and re.fullmatch(self.method, method) is not None
             and re.search(self.path, path) is not None
         )
@@ -75,6 +81,7 @@ class Faults:
     def __init__(self) -> None:
         self.rules: list[Fault] = []
         self._held: list[asyncio.Event] = []
+        self.changed: Callable[[], None] = lambda: None
 
     def add(
         self,
@@ -87,17 +94,21 @@ class Faults:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         seconds: float = 0.0,
+        name: str = "",
     ) -> Fault:
         """Add a rule and return it; its `hits` tells later how often it acted."""
         if kind not in REQUEST_KINDS | NOTIFICATION_KINDS:
             raise ValueError(f"unknown fault kind: {kind}")
-        fault = Fault(kind, method, path, times, status, body, dict(headers or {}), seconds)
+        re.compile(method), re.compile(path)
+        fault = Fault(kind, method, path, times, status, body, dict(headers or {}), seconds, name)
         self.rules.append(fault)
+        self.changed()
         return fault
 
-    def clear(self) -> None:
-        """Forget all rules and let go what is held back."""
-        self.rules.clear()
+    def clear(self, name: str | None = None) -> None:
+        """Forget all rules, or those of one name, and let go what is held back."""
+        self.rules[:] = [] if name is None else [each for each in self.rules if each.name != name]
+        self.changed()
         for held in self._held:
             held.set()
 
@@ -105,6 +116,7 @@ class Faults:
         for fault in self.rules:
             if fault.kind in kinds and fault.matches(method, path):
                 fault.hits += 1
+                self.changed()
                 return fault
         return None
 
@@ -153,7 +165,7 @@ class Faults:
             self._held.remove(held)
 
     def routes(self) -> list[web.RouteDef]:
-        """HTTP control: POST, GET and DELETE /_sandbox/faults; a body has the fields of `Fault`."""
+        """HTTP control: POST, GET and DELETE /_sandbox/faults[?name=]; a body is of `Fault`."""
         return [
             web.post("/_sandbox/faults", self._add_over_http),
             web.get("/_sandbox/faults", self._list_over_http),
@@ -163,16 +175,16 @@ class Faults:
     async def _add_over_http(self, request: web.Request) -> web.Response:
         try:
             fault = self.add(**await request.json())
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, re.error) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(dataclasses.asdict(fault), status=201)
 
     async def _list_over_http(self, _request: web.Request) -> web.Response:
         return web.json_response([dataclasses.asdict(fault) for fault in self.rules])
 
-    async def _clear_over_http(self, _request: web.Request) -> web.Response:
-        self.clear()
-        return web.json_response([])
+    async def _clear_over_http(self, request: web.Request) -> web.Response:
+        self.clear(request.query.get("name"))
+        return await self._list_over_http(request)
 
 
 async def _apply(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -44,13 +44,17 @@ class Carrier:
         self._consents = consents
         self._attachment_ids = itertools.count(1_609_709)
         self.phones: dict[str, Phone] = {}
+        self.files: dict[int, Attachment] = {}
         self.outstanding_steps = 0
         self.on_created: Notice = lambda _message: None
         self.on_changed: Notice = lambda _message: None
+        self.changed: Callable[[], None] = lambda: None
 
     def phone(self, number: str) -> Phone:
         if number not in self.phones:
-            self.phones[number] = Phone(number, self.receive)
+            made = self.phones[number] = Phone(number, self.receive, self._clock.now)
+            made.changed = lambda: self.changed()
+            self.changed()
         return self.phones[number]
 
     # Outbound
@@ -105,7 +109,9 @@ class Carrier:
 
     def _attachment(self, name: str, content_type: str, content: bytes) -> Attachment:
         attachment_id = next(self._attachment_ids) * 1000 + 4
-        return Attachment(attachment_id, "MmsAttachment", content_type, content, name)
+        file = Attachment(attachment_id, "MmsAttachment", content_type, content, name)
+        self.files[attachment_id] = file
+        return file
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         def act_once() -> None:
@@ -151,6 +157,7 @@ class Carrier:
                     message.text,
                     tuple(message.files),
                     self._clock.now(),
+                    message_id=message.message_id,
                 )
             )
 

@@ -6,48 +6,49 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+
+from bridge.sandbox.pace import Pace, as_datetime
 
 
 class SimulatorClock:
-    """Time as RingCentral's servers see it: real time plus a shift, aware and in UTC."""
+    """Time as RingCentral's servers see it, aware and in UTC, and what is planned on it.
+
+    `now` is what records and answers show, and stands still while the world is paused; `running`
+    is what limits and the agenda are counted in, and never does.
+    """
 
     def __init__(self, skew_seconds: float = 0.0) -> None:
-        self._shift_seconds = skew_seconds
-        self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
+        self.pace = Pace(skew_seconds)
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
-        self._changed = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time() + self._shift_seconds, UTC)
+        return as_datetime(self.pace.now())
+
+    def running(self) -> datetime:
+        return as_datetime(self.pace.running())
 
     def forward(self, seconds: float) -> None:
         """Move this clock; what falls due on the way happens at once, in order."""
-        self._shift_seconds += seconds
-        self._changed.set()
+        self.pace.forward(seconds)
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Call `act` when `seconds` have passed on this clock."""
-        self.at(self.now() + timedelta(seconds=seconds), act)
-
-    def at(self, due_at: datetime, act: Callable[[], None]) -> None:
+        due_at = self.pace.running() + seconds
         heapq.heappush(self._agenda, (due_at, next(self._numbers), act))
         if self._agenda[0][0] == due_at:
-            self._changed.set()
+            self.pace.wake()
 
-    @property
-    def agenda_size(self) -> int:
-        return len(self._agenda)
-
-    def next_due_at(self) -> datetime | None:
-        return self._agenda[0][0] if self._agenda else None
+    def at(self, due_at: datetime, act: Callable[[], None]) -> None:
+        """Call `act` when this clock shows `due_at`, unless it is paused meanwhile: then before."""
+        self.after((due_at - self.now()).total_seconds(), act)
 
     def start(self) -> None:
-        # A fresh event: the clock may have been made under another event loop.
-        self._changed = asyncio.Event()
+        # The clock may have been made under another event loop: no waiter of that one is left.
+        self.pace.wake()
         self._runner = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -58,16 +59,14 @@ class SimulatorClock:
 
     async def _run(self) -> None:
         while True:
-            self._changed.clear()
             self._do_what_is_due()
             wait_seconds = None
             if self._agenda:
-                wait_seconds = max(0.0, (self._agenda[0][0] - self.now()).total_seconds())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait_seconds)
+                wait_seconds = max(0.0, self._agenda[0][0] - self.pace.running())
+            await self.pace.wait_moved(wait_seconds)
 
     def _do_what_is_due(self) -> None:
-        while self._agenda and self._agenda[0][0] <= self.now():
+        while self._agenda and self._agenda[0][0] <= self.pace.running():
             heapq.heappop(self._agenda)[2]()
 
 

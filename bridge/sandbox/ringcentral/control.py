@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from bridge.sandbox.foreign import foreign_content
 from bridge.sandbox.ringcentral.clock import to_iso
+from bridge.sandbox.ringcentral.dialing import to_e164
 from bridge.sandbox.ringcentral.phones import Phone, ReceivedText
+from bridge.sandbox.ringcentral.screen import phones_screen, show_phone
 
 if TYPE_CHECKING:
     from bridge.sandbox.ringcentral.server import RingCentralSimulator
@@ -38,6 +41,14 @@ def _is_loopback(address: str | None) -> bool:
     return address is not None and ipaddress.ip_address(address).is_loopback
 
 
+def _written_number(text: str) -> str:
+    """A phone number as people write it, in E.164; ValueError for what is none."""
+    number = to_e164(text)
+    if number is None:
+        raise ValueError("write a whole number, such as +1 415 555 0100")
+    return number
+
+
 class Control:
     """The routes under /_sandbox/."""
 
@@ -47,6 +58,11 @@ class Control:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/_sandbox/phones/{number}/texts", self._text_from_phone),
+            web.post("/_sandbox/phones/{number}", self._set_phone),
+            web.get("/_sandbox/screen", self._screen),
+            web.get("/_sandbox/changes", self._simulator.changes.stream),
+            web.get("/_sandbox/files/{file_id}", self._file),
+            web.post("/_sandbox/blacklist", self._blacklist),
             web.get("/_sandbox/phones/{number}", self._show_phone),
             web.get("/_sandbox/phones", self._list_phones),
             web.post("/_sandbox/app_sends", self._app_sends),
@@ -79,6 +95,34 @@ class Control:
         phones = self._simulator.world.carrier.phones.values()
         return web.json_response([_show_phone(phone) for phone in phones])
 
+    async def _set_phone(self, request: web.Request) -> web.Response:
+        """Add a phone, name it, or say what its carrier does; `opted_out_of` is all numbers."""
+        body, simulator = await request.json(), self._simulator
+        phone = simulator.phone(_written_number(request.match_info["number"]))
+        phone.name = str(body.get("name", phone.name))[:40]
+        phone.fails_with = str(body.get("fails_with", phone.fails_with))
+        phone.reports = bool(body.get("reports", phone.reports))
+        if "has_opted_out" in body:
+            choose = simulator.opt_out if body["has_opted_out"] else simulator.opt_in
+            for own in simulator.account.numbers:
+                if simulator.account.store_owner(own) is not None:
+                    choose(own.phone_number, phone.number)
+        simulator.changes.note()
+        return web.json_response(show_phone(simulator, phone))
+
+    async def _screen(self, _request: web.Request) -> web.Response:
+        return web.json_response(phones_screen(self._simulator))
+
+    async def _file(self, request: web.Request) -> web.Response:
+        file = self._simulator.world.carrier.files.get(int(request.match_info["file_id"]))
+        if file is None:
+            return web.json_response({"error": "there is no such file"}, status=404)
+        return foreign_content(file.content, file.content_type)
+
+    async def _blacklist(self, _request: web.Request) -> web.Response:
+        self._simulator.blacklist_webhooks()
+        return web.json_response({"ok": True})
+
     async def _app_sends(self, request: web.Request) -> web.Response:
         body = await request.json()
         message = await self._simulator.app_sends(
@@ -103,7 +147,13 @@ class Control:
         return web.json_response(self._simulator.state(), dumps=dump)
 
     async def _move_clock(self, request: web.Request) -> web.Response:
-        self._simulator.clock.forward(float((await request.json())["forward_seconds"]))
+        """`forward_seconds`, or `offset_seconds` and `paused_at`."""
+        body = await request.json()
+        if "forward_seconds" in body:
+            self._simulator.clock.forward(float(body["forward_seconds"]))
+        else:
+            self._simulator.clock.pace.set_over_http(body)
+        self._simulator.changes.note()
         return web.json_response({"now": to_iso(self._simulator.clock.now())})
 
 

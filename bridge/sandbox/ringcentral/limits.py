@@ -37,7 +37,7 @@ class RateLimits:
 
     def is_closed(self, user: str, app_id: str, group: str) -> bool:
         closed_until = self._budgets[user, app_id, group].closed_until
-        return closed_until is not None and closed_until > self._clock.now()
+        return closed_until is not None and closed_until > self._clock.running()
 
     def take(self, user: str, app_id: str, group: str) -> dict[str, str]:
         """Count one request and give its headers; raises CMN-301 with the penalty still to wait.
@@ -46,7 +46,7 @@ class RateLimits:
         """
         if not self._settings.rate_limits or group not in PER_WINDOW:
             return {}
-        budget, now = self._budgets[user, app_id, group], self._clock.now()
+        budget, now = self._budgets[user, app_id, group], self._clock.running()
         if budget.closed_until is not None and budget.closed_until > now:
             raise self._close(budget, now, group)
         self._forget_the_old(budget, now)

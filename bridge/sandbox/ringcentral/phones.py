@@ -14,7 +14,10 @@ OutsideFile = tuple[str, str, bytes]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReceivedText:
-    """One text as the phone shows it; `is_automatic` marks the carrier's own confirmations."""
+    """One text as the phone shows it; `is_automatic` marks the carrier's own confirmations.
+
+    `message_id` is the record of the store it came from, where it came from one.
+    """
 
     from_number: str
     to_numbers: tuple[str, ...]
@@ -22,6 +25,18 @@ class ReceivedText:
     attachments: tuple[Attachment, ...]
     at: datetime
     is_automatic: bool = False
+    message_id: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SentText:
+    """One text as the phone sent it; without a `message_id` nobody took it."""
+
+    to_numbers: tuple[str, ...]
+    text: str
+    attachments: tuple[Attachment, ...]
+    at: datetime
+    message_id: int | None = None
 
 
 Receive = Callable[[str, tuple[str, ...], str, Sequence[OutsideFile]], Message]
@@ -34,12 +49,18 @@ class Phone:
     confirms delivery at all.
     """
 
-    def __init__(self, number: str, receive: Receive) -> None:
+    def __init__(
+        self, number: str, receive: Receive, now: Callable[[], datetime], name: str = ""
+    ) -> None:
         self.number = number
+        self.name = name
         self.received: list[ReceivedText] = []
+        self.sent: list[SentText] = []
         self.fails_with = ""
         self.reports = True
+        self.changed: Callable[[], None] = lambda: None
         self._receive = receive
+        self._now = now
         self._arrived = asyncio.Event()
 
     @property
@@ -58,11 +79,24 @@ class Phone:
         Raises LookupError when none of the numbers is one that receives texts.
         """
         numbers = (to,) if isinstance(to, str) else tuple(to)
-        return self._receive(self.number, numbers, text, attachments)
+        sent_at = self._now()
+        try:
+            message = self._receive(self.number, numbers, text, attachments)
+        except LookupError:
+            self._note_sent(SentText(numbers, text, (), sent_at))
+            raise
+        files = tuple(message.files)
+        self._note_sent(SentText(numbers, text, files, sent_at, message.message_id))
+        return message
+
+    def _note_sent(self, text: SentText) -> None:
+        self.sent.append(text)
+        self.changed()
 
     def take_in(self, text: ReceivedText) -> None:
         self.received.append(text)
         self._arrived.set()
+        self.changed()
 
     async def wait_for_text(
         self, containing: str = "", timeout_seconds: float = 5.0

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from aiohttp import BodyPartReader, web
 from aiohttp.typedefs import Middleware
 
+from bridge.sandbox.changes import Changes
 from bridge.sandbox.faults import Faults
 from bridge.sandbox.ringcentral.account import Account, App, default_account, default_apps
 from bridge.sandbox.ringcentral.api.records import remove
@@ -60,6 +61,8 @@ class RingCentralSimulator:
         self.faults = faults or Faults()
         self.world = World(self.account, self.apps, self.clock, self.faults, self.settings)
         self.sockets = Sockets(self.world)
+        self.changes = Changes()
+        self.world.carrier.changed = self.faults.changed = self.changes.note
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -72,6 +75,7 @@ class RingCentralSimulator:
             client_max_size=MAX_BODY_BYTES,
         )
         app.add_routes(Control(self).routes())
+        self.changes.begin()
         app.add_routes([web.get("/ws", self.sockets.serve)])
         app.router.add_route("*", "/restapi", self._serve)
         app.router.add_route("*", "/restapi/{rest:.*}", self._serve)
@@ -86,6 +90,7 @@ class RingCentralSimulator:
 
     async def stop(self) -> None:
         """Stop listening; everything known is kept for another start."""
+        self.changes.end()
         await self.clock.stop()
         await self.world.notifier.stop()
         await self.sockets.close()
@@ -242,6 +247,15 @@ class RingCentralSimulator:
 
     def opt_in(self, number: str, phone: str) -> None:
         self.world.consents.record(number, phone, "OptIn", "Carrier")
+
+    def blacklist_webhooks(self, reason: str = "HTTP 503") -> None:
+        """Suspend every webhook for good, as after ten minutes of failures."""
+        for subscription in self.subscriptions:
+            if subscription.transport == "WebHook":
+                subscription.status = "Blacklisted"
+                subscription.blacklisted_at = self.clock.now()
+                subscription.blacklist_reason = reason
+        self.changes.note()
 
     def delete(self, message_id: int | str, *, purge: bool = False) -> None:
         """Somebody deletes a record in RingCentral's app; raises KeyError."""

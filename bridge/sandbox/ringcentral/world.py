@@ -10,7 +10,7 @@ from bridge.sandbox.faults import Faults
 from bridge.sandbox.ringcentral.account import Account, App
 from bridge.sandbox.ringcentral.carrier import Carrier
 from bridge.sandbox.ringcentral.clock import SimulatorClock
-from bridge.sandbox.ringcentral.consents import Consents
+from bridge.sandbox.ringcentral.consents import Consent, Consents
 from bridge.sandbox.ringcentral.limits import RateLimits
 from bridge.sandbox.ringcentral.mailboxes import Mailboxes
 from bridge.sandbox.ringcentral.messages import Message, Renderer
@@ -63,12 +63,24 @@ class World:
             account, clock, settings, self.renderer, self.subscriptions, faults
         )
         self.carrier = Carrier(account, clock, settings, self.mailboxes, self.consents)
-        self.carrier.on_created = self.notifier.message_created
-        self.carrier.on_changed = self.notifier.message_changed
-        self.consents.on_change = self.notifier.consent_changed
+        self.carrier.on_created = self._message_created
+        self.carrier.on_changed = self._message_changed
+        self.consents.on_change = self._consent_changed
         self.sent: list[Message] = []
         self.sync_tokens_good_from: datetime | None = None
         self.requests: deque[RecordedRequest] = deque(maxlen=KEPT_REQUESTS)
+
+    def _message_created(self, message: Message) -> None:
+        self.notifier.message_created(message)
+        self.carrier.changed()
+
+    def _message_changed(self, message: Message) -> None:
+        self.notifier.message_changed(message)
+        self.carrier.changed()
+
+    def _consent_changed(self, consent: Consent) -> None:
+        self.notifier.consent_changed(consent)
+        self.carrier.changed()
 
     @property
     def base_url(self) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from bridge.sandbox.foreign import foreign_content
 from bridge.sandbox.slack.channels import Channel
 from bridge.sandbox.slack.commands import CommandResult
 from bridge.sandbox.slack.errors import ClientRefused, Json
 from bridge.sandbox.slack.interactivity import InteractionResult, SubmissionResult
 from bridge.sandbox.slack.messages import Message, PrivateAnswer
+from bridge.sandbox.slack.screen import screen_of, show_message, show_private_answer, show_view
 from bridge.sandbox.slack.views import View
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ ACTS = (
     "suggest", "global_shortcut", "message_shortcut", "submit_view", "close_view", "open_home",
     "create_channel", "archive", "unarchive", "rename", "join", "leave", "invite_bot",
     "kick_bot", "direct_message", "deactivate", "uninstall", "refresh_connections",
-    "drop_connections", "verify_request_url",
+    "drop_connections", "verify_request_url", "dismiss", "type_command",
 )  # fmt: skip
 
 
@@ -31,34 +34,11 @@ def shown(value: Any) -> Any:
     """Anything an act returns, as JSON."""
     match value:
         case Message():
-            return value.as_json(True) | {
-                "channel": value.channel_id,
-                "author": value.author,
-                "shown": value.shown,
-                "pings": asdict(value.pings),
-                "links": value.links,
-                "buttons": value.buttons(),
-                "unfurl_links": value.unfurl_links,
-                "unfurl_media": value.unfurl_media,
-                "broadcast": value.broadcast,
-                "deleted": value.is_deleted,
-                "permalink": value.permalink,
-            }
+            return show_message(value)
         case PrivateAnswer():
-            return {
-                "ts": value.ts,
-                "user": value.user_id,
-                "channel": value.channel_id,
-                "text": value.text,
-                "shown": value.shown,
-                "blocks": value.blocks,
-                "buttons": value.buttons(),
-                "source": value.source,
-                "thread_ts": value.thread_ts,
-                "deleted": value.is_deleted,
-            }
+            return show_private_answer(value)
         case View():
-            return value.payload | {"id": value.view_id, "state": value.state, "hash": value.hash}
+            return show_view(value)
         case Channel():
             return value.as_json("") | {"members": value.members, "name": value.name}
         case CommandResult():
@@ -75,6 +55,14 @@ def shown(value: Any) -> Any:
             return value
 
 
+def _read_file(given: Any) -> tuple[str, bytes] | tuple[str, bytes, str]:
+    """A file of `say`: a name and a text, or an object with `name`, `type` and `base64`."""
+    if isinstance(given, dict):
+        return given["name"], base64.b64decode(given["base64"]), given["type"]
+    name, text = given
+    return name, text.encode()
+
+
 class Control:
     def __init__(self, slack: SlackSimulator) -> None:
         self._slack = slack
@@ -82,6 +70,10 @@ class Control:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/_sandbox/state", self._state),
+            web.get("/_sandbox/screen", self._screen),
+            web.get("/_sandbox/changes", self._slack.changes.stream),
+            web.get("/_sandbox/files/{file_id}", self._file),
+            web.post("/_sandbox/clock", self._set_clock),
             web.get("/_sandbox/requests", self._requests),
             web.get("/_sandbox/deliveries", self._deliveries),
             web.get("/_sandbox/private_answers", self._private_answers),
@@ -97,7 +89,7 @@ class Control:
         act: Callable[..., Awaitable[Any]] = getattr(self._slack, name)
         given = await request.json() if request.body_exists else {}
         if name == "say" and given.get("files"):
-            given["files"] = [(file, content.encode()) for file, content in given["files"]]
+            given["files"] = [_read_file(each) for each in given["files"]]
         try:
             result = await act(**given)
         except ClientRefused as error:
@@ -116,6 +108,24 @@ class Control:
     async def _shift_clock(self, request: web.Request) -> web.Response:
         self._slack.clock.shift(float((await request.json())["seconds"]))
         return web.json_response({"now": self._slack.clock.now()})
+
+    async def _set_clock(self, request: web.Request) -> web.Response:
+        self._slack.clock.pace.set_over_http(await request.json())
+        self._slack.changes.note()
+        return web.json_response({"now": self._slack.clock.now()})
+
+    async def _screen(self, request: web.Request) -> web.Response:
+        try:
+            return web.json_response(screen_of(self._slack, request.query.get("user", "")))
+        except KeyError as error:
+            return web.json_response({"error": str(error)}, status=404)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """A file's bytes, as the people of the workspace see them."""
+        file = self._slack.workspace.files.by_id.get(request.match_info["file_id"])
+        if file is None or file.is_deleted:
+            return web.json_response({"error": "there is no such file"}, status=404)
+        return foreign_content(file.data, file.mimetype)
 
     async def _state(self, _request: web.Request) -> web.Response:
         workspace = self._slack.workspace

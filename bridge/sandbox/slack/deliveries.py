@@ -143,7 +143,7 @@ class Deliveries:
             for number, delay_seconds in enumerate(self._retry_delays_seconds, start=1):
                 if delivery.attempts[-1].no_retry:
                     break
-                await asyncio.sleep(delay_seconds)
+                await self._clock.pace.sleep(delay_seconds)
                 reason = delivery.attempts[-1].failure or "unknown_error"
                 if await self._attempt(delivery, Retry(number, reason)):
                     return
@@ -163,7 +163,7 @@ class Deliveries:
         return answer.failure is None
 
     def _note_outcome(self, succeeded: bool) -> None:
-        now = self._clock.now()
+        now = self._clock.running()
         self._outcomes.append((now, succeeded))
         while self._outcomes[0][0] < now - FAILURE_WINDOW_SECONDS:
             self._outcomes.popleft()

@@ -62,6 +62,8 @@ class Command:
     name: str
     url: str | None = None
     should_escape: bool = True
+    description: str = ""
+    usage_hint: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +130,11 @@ def installation_from_manifest(manifest: Json) -> Installation:
     home = features.get("app_home", {})
     commands = {
         entry["command"]: Command(
-            entry["command"], entry.get("url"), bool(entry.get("should_escape", False))
+            entry["command"],
+            entry.get("url"),
+            bool(entry.get("should_escape", False)),
+            entry.get("description", ""),
+            entry.get("usage_hint", ""),
         )
         for entry in features.get("slash_commands", [])
     }

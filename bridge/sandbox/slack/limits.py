@@ -59,7 +59,7 @@ class RateLimits:
 
     def retry_after_seconds(self, method: str, tier: int | None, channel: str | None) -> int:
         """0 when the call may go on, else the whole seconds of the Retry-After header."""
-        now = self._clock.now()
+        now = self._clock.running()
         if method == "chat.postMessage":
             return math.ceil(self._wait_for_post(channel or "", now))
         budget = self._methods.get(method)

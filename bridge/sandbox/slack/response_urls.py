@@ -44,7 +44,7 @@ class ResponseUrls:
         key = secrets.token_urlsafe(18)
         path = PATH.format(team_id=TEAM_ID, key=key)
         url = f"{self._world.base_url}{path}"
-        made = ResponseUrl(url, user_id, channel, self._world.clock.now(), original, answers=[])
+        made = ResponseUrl(url, user_id, channel, self._world.clock.running(), original, answers=[])
         self._by_key[key] = made
         return made
 
@@ -53,7 +53,7 @@ class ResponseUrls:
         response_url = self._by_key.get(request.match_info["key"])
         if response_url is None:
             return web.json_response({"ok": False, "error": "invalid_url"}, status=404)
-        if self._world.clock.now() - response_url.issued_at > LIFE_SECONDS:
+        if self._world.clock.running() - response_url.issued_at > LIFE_SECONDS:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)
         if response_url.uses >= USES:
             return web.json_response({"ok": False, "error": "used_url"}, status=404)

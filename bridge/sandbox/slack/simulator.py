@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
+from bridge.sandbox.changes import Changes
 from bridge.sandbox.faults import Faults
 from bridge.sandbox.slack.channels import Channel
 from bridge.sandbox.slack.clock import SlackClock
@@ -96,8 +97,8 @@ class SlackSimulator:
         )
         self._changed = asyncio.Event()
         self.workspace.announce = self._deliveries.announce
-        self.workspace.changed = self._changed.set
-        self.sockets.changed = self._changed.set
+        self.changes = Changes()
+        self.workspace.changed = self.sockets.changed = self.faults.changed = self._note_change
         self._runner: web.AppRunner | None = None
         self.install()
 
@@ -109,6 +110,7 @@ class SlackSimulator:
             middlewares=[self.faults.middleware], client_max_size=BODY_LIMIT_BYTES
         )
         app.add_routes([*self.faults.routes(), *self.server.routes(), *Control(self).routes()])
+        self.changes.begin()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -118,6 +120,7 @@ class SlackSimulator:
 
     async def stop(self) -> None:
         """Cut what is under way and stop listening."""
+        self.changes.end()
         await self._deliveries.stop()
         await self.sockets.drop()
         await self._http.close()
@@ -139,6 +142,10 @@ class SlackSimulator:
     @property
     def api_url(self) -> str:
         return f"{self.url}/api/"
+
+    def _note_change(self) -> None:
+        self._changed.set()
+        self.changes.note()
 
     def _transport(self) -> Transport:
         return self._http if self.workspace.installation.mode == "http" else self.sockets
@@ -524,11 +531,37 @@ class SlackSimulator:
             raise ClientRefused("the app is not in this channel")
         self.workspace.leave(found, BOT_USER_ID)
 
-    async def direct_message(self, user: str | Person) -> Channel:
-        """The person's conversation with the app."""
-        person = self._present(user)
-        channel, _ = self.workspace.direct_channel([person.user_id, BOT_USER_ID])
+    async def direct_message(
+        self, user: str | Person, other: str | Person = BOT_USER_ID
+    ) -> Channel:
+        """The person's conversation with somebody, or with the app."""
+        ids = [self._present(user).user_id, self._present(other).user_id]
+        channel, is_new = self.workspace.direct_channel(ids)
+        if is_new:
+            self.workspace.changed()
         return channel
+
+    async def dismiss(self, user: str | Person, ts: str) -> None:
+        """Take a private answer off the screen; the app never hears of it."""
+        for answer in self.private_answers(user):
+            if answer.ts == ts:
+                answer.is_deleted = True
+                self.workspace.changed()
+
+    async def type_command(
+        self,
+        user: str | Person,
+        channel: str | Channel,
+        name: str,
+        text: str = "",
+        thread_ts: str | None = None,
+    ) -> CommandResult:
+        """`command`, with Slack's own refusal shown to the person as Slackbot's private answer."""
+        result = await self.command(user, channel, name, text, thread_ts)
+        if result.refused:
+            found, user_id = self.workspace.channel(channel), self.workspace.person(user).user_id
+            self.workspace.whisper(found, user_id, "slackbot", result.refused, [], thread_ts)
+        return result
 
     # What is seen
 

@@ -26,7 +26,7 @@ class Triggers:
 
     def issue(self, user_id: str, view_id: str | None = None) -> str:
         """A new trigger; `view_id` when it comes from inside a modal."""
-        now = self._clock.now()
+        now = self._clock.running()
         trigger_id = f"{int(now * 1000)}.{len(self._by_id)}.{secrets.token_hex(16)}"
         self._by_id[trigger_id] = Trigger(user_id, now, view_id)
         return trigger_id
@@ -37,7 +37,7 @@ class Triggers:
             raise ApiError("invalid_trigger_id")
         if trigger.is_used:
             raise ApiError("exchanged_trigger_id")
-        if self._clock.now() - trigger.issued_at > TRIGGER_LIFE_SECONDS:
+        if self._clock.running() - trigger.issued_at > TRIGGER_LIFE_SECONDS:
             raise ApiError("expired_trigger_id")
         trigger.is_used = True
         return trigger
