@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 from sqlmodel import Session, select
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from bridge.clock import Clock
 from bridge.errors import StartRefused
-from bridge.outbox.gates import Gates, no_budget, provider_budget
+from bridge.outbox.gates import BudgetOf, Gates, no_budget, provider_budget
 from bridge.outbox.settling import Timing
 from bridge.outbox.worker import Worker
 from bridge.relay.settled import ON_SETTLED, tell_stuck
@@ -19,6 +21,7 @@ from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.settings import Settings
 from bridge.slack.side import SlackSide, build_slack
 from bridge.web import build_web
+from bridge.xray import sandbox_routes, set_clock_from
 from storage import inboxes, migrate
 from storage.database import Database
 from storage.errors import SchemaMismatch
@@ -125,8 +128,23 @@ async def _compose(
             "worker": worker is None or worker.is_running,
         }
 
-    web = build_web(slack=slack.asgi, ringcentral_routes=ringcentral.routes, is_ready=is_ready)
+    web = build_web(
+        slack=slack.asgi,
+        ringcentral_routes=ringcentral.routes,
+        is_ready=is_ready,
+        sandbox_routes=_sandbox_routes(settings, clock, database, budget_of),
+    )
     return Bridge(settings, roles, clock, database, liveness, slack, ringcentral, worker, web)
+
+
+def _sandbox_routes(
+    settings: Settings, clock: Clock, database: Database, budget_of: BudgetOf
+) -> Sequence[BaseRoute]:
+    if settings.sandbox_token is None:
+        return ()
+    if settings.sandbox_clock:
+        set_clock_from(clock, settings.sandbox_clock)
+    return sandbox_routes(settings.sandbox_token.get_secret_value(), clock, database, budget_of)
 
 
 async def _answers(database: Database) -> bool:

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     send_seconds: float = Field(20.0, alias="BRIDGE_SEND_SECONDS", ge=1, le=60)
     log_format: str = Field("text", alias="BRIDGE_LOG", pattern="^(text|json)$")
 
+    sandbox_token: SecretStr | None = Field(None, alias="BRIDGE_SANDBOX_TOKEN")
+    sandbox_clock: str = Field("", alias="BRIDGE_SANDBOX_CLOCK")
+
     slack_bot_token: SecretStr = Field(alias="SLACK_BOT_TOKEN")
     slack_signing_secret: SecretStr | None = Field(None, alias="SLACK_SIGNING_SECRET")
     slack_app_token: SecretStr | None = Field(None, alias="SLACK_APP_TOKEN")

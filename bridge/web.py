@@ -14,9 +14,16 @@ IsReady = Callable[[], Awaitable[dict[str, bool]]]
 
 
 def build_web(
-    *, slack: ASGIApp | None, ringcentral_routes: Sequence[BaseRoute], is_ready: IsReady
+    *,
+    slack: ASGIApp | None,
+    ringcentral_routes: Sequence[BaseRoute],
+    is_ready: IsReady,
+    sandbox_routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """The application a web process serves; `slack` is None in Socket Mode."""
+    """The application a web process serves; `slack` is None in Socket Mode.
+
+    `sandbox_routes` is empty everywhere but in the sandbox.
+    """
 
     async def live(_request: Request) -> Response:
         return JSONResponse({"live": True})
@@ -29,6 +36,7 @@ def build_web(
         Route("/health/live", live),
         Route("/health/ready", ready),
         *ringcentral_routes,
+        *sandbox_routes,
     ]
     if slack is not None:
         routes.append(Mount("/slack", app=slack))
