@@ -26,9 +26,6 @@ from storage import copies, deliveries, inboxes, messages, threads
 from storage import notices as notice_rows
 from storage.tables import Message, Notice, Thread
 
-NAMES = {"slack": "Slack", "ringcentral": "RingCentral"}
-
-
 REFUSED_CARD_WAIT = timedelta(hours=1)
 
 
@@ -99,10 +96,7 @@ def tell_stuck(session: Session, delivery: Claimed, reason: str, now: datetime) 
         session,
         f"stuck:{delivery.side}:{delivery.gate}:{reason}:{now.date()}",
         "stuck",
-        {
-            "sentence": f"{NAMES[delivery.side]} does not take what the bridge owes it: "
-            f"it says {reason}. Nothing is lost; it goes on by itself once that is mended."
-        },
+        {"side": delivery.side, "gate": delivery.gate, "reason": reason},
         now,
     )
 

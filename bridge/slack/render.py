@@ -253,6 +253,15 @@ def _why(reason: str) -> str:
     return " ".join(each for each in (slack_escape(why.sentence) + code, why.remedy) if each)
 
 
+SLACK_REMEDIES = {
+    "is_archived": "Unarchive the channel, or connect its number to another one.",
+    "not_in_channel": "Invite the app to the channel.",
+    "channel_not_found": "Invite the app to the channel, or connect its number to another one.",
+    "missing_scope": "Update the app from the manifest, then install it again.",
+    "invalid_auth": "Install the app again and set its new token.",
+    "token_revoked": "Install the app again and set its new token.",
+    "account_inactive": "Install the app again and set its new token.",
+}
 LOST_CHANNEL_WORDS = {
     "archived": "was archived",
     "deleted": "was deleted",
@@ -294,6 +303,8 @@ def _plain_words(facts: NoticeFacts) -> str:
             )
         case "card_deleted":
             return f"A conversation's card was deleted in {channel}. It goes on in a new thread."
+        case "stuck":
+            return _stuck_words(said)
         case "unshown":
             return (
                 f"Slack refused to show {said.get('subject', 'something')} "
@@ -301,6 +312,19 @@ def _plain_words(facts: NoticeFacts) -> str:
             )
         case _:
             return said.get("sentence") or f"Notice: {slack_escape(facts.kind)}."
+
+
+def _stuck_words(said: Mapping[str, str]) -> str:
+    """What waits for an administrator. A gate of posts ends in its channel's id."""
+    reason, gate = said.get("reason", "unknown"), said.get("gate", "")
+    if said.get("side") != "slack":
+        return f"Texts to phones wait, nothing is lost. {_why(reason)}"
+    channel_id = gate.rpartition(":")[2] if ":post:" in gate else ""
+    where = f" in <#{channel_id}>" if channel_id.startswith(("C", "G")) else ""
+    return (
+        f"What is to be shown{where} waits, nothing is lost: Slack answers `{reason}`. "
+        f"{SLACK_REMEDIES.get(reason, 'Check the app and its channel.')}"
+    )
 
 
 # Answers

@@ -30,7 +30,9 @@ NOTICES: list[tuple[str, dict[str, Any]]] = [
     ("channel_lost", {"channel_id": "C1", "how": "archived"}),
     ("not_understood", {"side": "Slack", "reason": "no ts"}),
     ("unshown", {"subject": "message 1", "reason": "invalid_blocks"}),
-    ("stuck", {"sentence": "Slack does not take it <!here>."}),
+    ("stuck", {"side": "slack", "gate": "slack:T1:post:C1", "reason": "is_archived"}),
+    ("stuck", {"side": "slack", "gate": "slack:T1:chat.update", "reason": "<!here>"}),
+    ("stuck", {"side": "ringcentral", "gate": "ringcentral:1:medium", "reason": "CMN-408"}),
     ("a kind of tomorrow", {}),
 ]
 

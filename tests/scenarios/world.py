@@ -134,7 +134,7 @@ class Thread:
             )
 
         message = await self._world.eventually(posted, f"a post with {containing!r}")
-        self._world.expected_posts.add((message.channel_id, message.ts))
+        self._world.expect(message)
         return message
 
     async def expect_told(self, author: str, *parts: str) -> Message:
@@ -241,7 +241,8 @@ class World:
         post = await self.eventually(opened, f"a thread with {containing!r}")
         assert post.thread_ts is not None, "just asked"
         card = self.slack.channel(channel).message(post.thread_ts)
-        self.expected_posts |= {(post.channel_id, post.ts), (card.channel_id, card.ts)}
+        self.expect(post)
+        self.expect(card)
         return Thread(self, card, channel)
 
     async def thread_with(self, texter: Texter, text: str = "Hello") -> Thread:
@@ -273,7 +274,7 @@ class World:
             )
 
         message = await self.eventually(posted, f"a post with {containing!r}")
-        self.expected_posts.add((message.channel_id, message.ts))
+        self.expect(message)
         return message
 
     async def expect_private(self, user: str, containing: str) -> str:
@@ -286,6 +287,10 @@ class World:
         answer = await self.eventually(answered, f"a private answer with {containing!r}")
         self._private_seen[user] = len(self.slack.private_answers(user))
         return answer
+
+    def expect(self, post: Message) -> None:
+        """A post that is looked at otherwise is expected."""
+        self.expected_posts.add((post.channel_id, post.ts))
 
     def posts(self) -> list[Message]:
         """Everything the bridge has posted, wherever."""
