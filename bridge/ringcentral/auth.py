@@ -257,7 +257,7 @@ class Tokens:
         wait_seconds = FAILED_WAIT_SECONDS
         if isinstance(problem, LoginRefused):
             wait_seconds = min(
-                REFUSED_WAIT_SECONDS * 2**self._refusals, LONGEST_REFUSED_WAIT_SECONDS
+                REFUSED_WAIT_SECONDS * 2 ** min(self._refusals, 16), LONGEST_REFUSED_WAIT_SECONDS
             )
             self._refusals += 1
         self._failure, self._ask_again_at = problem, monotonic() + wait_seconds

@@ -135,7 +135,7 @@ class CatchUp:
             await self.sync_store(store)
         except Problem as problem:
             failures = self._failures[store] = self._failures.get(store, 0) + 1
-            retry_seconds = min(2.0**failures, LONGEST_RETRY_SECONDS, self._sync_seconds)
+            retry_seconds = min(2.0 ** min(failures, 16), LONGEST_RETRY_SECONDS, self._sync_seconds)
             due_at = machine_now() + timedelta(seconds=retry_seconds)
             await self._database.write(cursors.put_off, store, due_at)
             log.warning(
