@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sqlmodel import Session, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import insert_ignore
 from storage.tables import Conversation, RingCentralConversation
 
@@ -35,22 +37,24 @@ def lock_or_open(
     return opened
 
 
-def _get_locked(session: Session, inbox_id: int, key: str) -> Conversation | None:
+@prepared.one_or_none
+def _get_locked(inbox_id: int, key: str) -> SelectOfScalar[Conversation]:
     query = select(Conversation).where(
         Conversation.inbox_id == inbox_id, Conversation.participants_key == key
     )
-    return session.exec(query.with_for_update()).one_or_none()
+    return query.with_for_update()
 
 
-def lock(session: Session, conversation_id: int) -> Conversation:
+@prepared.one
+def lock(conversation_id: int) -> SelectOfScalar[Conversation]:
     """The conversation, its row locked; it must exist."""
-    query = select(Conversation).where(Conversation.id == conversation_id).with_for_update()
-    return session.exec(query).one()
+    return select(Conversation).where(Conversation.id == conversation_id).with_for_update()
 
 
-def get(session: Session, conversation_id: int) -> Conversation:
+@prepared.one
+def get(conversation_id: int) -> SelectOfScalar[Conversation]:
     """The conversation; it must exist."""
-    return session.exec(select(Conversation).where(Conversation.id == conversation_id)).one()
+    return select(Conversation).where(Conversation.id == conversation_id)
 
 
 def outside_numbers_of(conversation: Conversation) -> list[str]:
@@ -58,15 +62,13 @@ def outside_numbers_of(conversation: Conversation) -> list[str]:
     return conversation.participants_key.split(",")
 
 
-def get_by_ringcentral_id(
-    session: Session, store: str, ringcentral_conversation_id: str
-) -> int | None:
+@prepared.one_or_none
+def get_by_ringcentral_id(store: str, ringcentral_conversation_id: str) -> SelectOfScalar[int]:
     """Our conversation's id for RingCentral's, in one message store."""
-    query = select(RingCentralConversation.conversation_id).where(
+    return select(RingCentralConversation.conversation_id).where(
         RingCentralConversation.store == store,
         RingCentralConversation.ringcentral_conversation_id == ringcentral_conversation_id,
     )
-    return session.exec(query).one_or_none()
 
 
 def name_ringcentral_id(

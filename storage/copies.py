@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import insert_ignore
 from storage.tables import Copy
 
 
-def get_message_id(session: Session, side: str, scope: str, external_id: str) -> int | None:
+@prepared.one_or_none
+def get_message_id(side: str, scope: str, external_id: str) -> SelectOfScalar[int]:
     """The message that this record or post is a copy of."""
-    query = select(Copy.message_id).where(
+    return select(Copy.message_id).where(
         Copy.side == side, Copy.scope == scope, Copy.external_id == external_id
     )
-    return session.exec(query).one_or_none()
 
 
 def record(
@@ -32,13 +34,14 @@ def record(
 
 def get_external_id(session: Session, side: str, message_id: int) -> tuple[str, str] | None:
     """The scope and external id of the message's first copy on a side."""
-    query = (
-        select(Copy.scope, Copy.external_id)
-        .where(Copy.side == side, Copy.message_id == message_id)
-        .order_by(col(Copy.part))
-    )
-    found = session.exec(query).first()
-    return (found[0], found[1]) if found else None
+    found = _get_first(session, side, message_id)
+    return (found.scope, found.external_id) if found else None
+
+
+@prepared.first
+def _get_first(side: str, message_id: int) -> SelectOfScalar[Copy]:
+    query = select(Copy).where(Copy.side == side, Copy.message_id == message_id)
+    return query.order_by(col(Copy.part))
 
 
 def find_taken(session: Session, side: str, scope: str, external_ids: list[str]) -> set[str]:

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import insert_ignore, signal
 from storage.tables import Cursor, Inbox
 
@@ -18,8 +20,12 @@ def get(session: Session, store: str) -> Cursor | None:
 
 def has_open_gap(session: Session, store: str) -> bool:
     """True while older texts of the store may still be missing."""
-    query = select(Cursor.store).where(Cursor.store == store, col(Cursor.gap_open).is_(True))
-    return session.exec(query).first() is not None
+    return _get_gap(session, store) is not None
+
+
+@prepared.first
+def _get_gap(store: str) -> SelectOfScalar[str]:
+    return select(Cursor.store).where(Cursor.store == store, col(Cursor.gap_open).is_(True))
 
 
 def find(session: Session) -> list[Cursor]:

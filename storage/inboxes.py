@@ -6,13 +6,16 @@ from datetime import datetime
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.tables import Inbox
 
 
-def get(session: Session, inbox_id: int) -> Inbox:
+@prepared.one
+def get(inbox_id: int) -> SelectOfScalar[Inbox]:
     """The inbox; it must exist."""
-    return session.exec(select(Inbox).where(Inbox.id == inbox_id)).one()
+    return select(Inbox).where(Inbox.id == inbox_id)
 
 
 def find_connected(session: Session) -> list[Inbox]:
@@ -21,12 +24,12 @@ def find_connected(session: Session) -> list[Inbox]:
     return list(session.exec(query))
 
 
-def get_by_number(session: Session, phone_number: str) -> Inbox | None:
+@prepared.one_or_none
+def get_by_number(phone_number: str) -> SelectOfScalar[Inbox]:
     """The connected inbox of one of our numbers."""
-    query = select(Inbox).where(
+    return select(Inbox).where(
         Inbox.phone_number == phone_number, col(Inbox.disconnected_at).is_(None)
     )
-    return session.exec(query).one_or_none()
 
 
 def get_by_channel(session: Session, team_id: str, channel_id: str) -> Inbox | None:
