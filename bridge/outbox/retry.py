@@ -11,6 +11,10 @@ LONGEST_WAIT_SECONDS = 64.0  # RingCentral's advice for its 5xx: 2, 4, 8 ... 64 
 LONGEST_PATIENT_WAIT_SECONDS = 300.0
 STALE_AFTER = timedelta(hours=1)  # a person's text that waited longer may no longer be meant
 LOOK_AFTER_SECONDS = (2.0, 10.0, 60.0)
+LOOK_PAUSE_SECONDS = 10.0
+# Past the last look's time. With a person to ask, a lane waits 90 s in all; without one, where a
+# double would be the price, as long as an outage may last.
+UNANSWERED_SECONDS = {True: 10.0, False: 3600.0}
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def after_look(
     deadline_at: datetime,
     machine_now: datetime,
     fate_is_known: bool,
+    has_a_person: bool = True,
     looks_after: tuple[float, ...] = LOOK_AFTER_SECONDS,
 ) -> LookAgain | CountAsAbsent | AskAPerson:
     """What to do when a look found nothing, could not be made, or found too much.
@@ -92,14 +97,16 @@ def after_look(
     reported; the last one counts from its deadline instead, so that nothing can still be on its
     way, and that look alone can tell that nothing is there. `fate_is_known` is true where the
     sender itself told that it failed, or is known to be dead: a worker that is only stopped may
-    send yet.
+    send yet. `has_a_person` is true where somebody can be asked instead of the provider.
     """
     last_at = deadline_at + timedelta(seconds=looks_after[-1])
     match finding:
         case CannotLook(after_seconds=after_seconds):
-            if machine_now > last_at + timedelta(hours=1):
+            until_at = last_at + timedelta(seconds=UNANSWERED_SECONDS[has_a_person])
+            if machine_now >= until_at:
                 return AskAPerson("the provider does not answer")
-            return LookAgain(machine_now + timedelta(seconds=after_seconds or 10.0), False)
+            look_at = machine_now + timedelta(seconds=after_seconds or LOOK_PAUSE_SECONDS)
+            return LookAgain(min(look_at, until_at), False)
         case Absent() if machine_now >= last_at:
             return CountAsAbsent() if fate_is_known else AskAPerson("its sender may still send")
         case Absent() if looks + 1 < len(looks_after) - 1:

@@ -189,6 +189,7 @@ class Settler:
             deadline_at=attempt.deadline_at,
             machine_now=machine_now,
             fate_is_known=fate_is_known,
+            has_a_person=delivery.side == "ringcentral",
             looks_after=self._timing.looks_after_seconds,
         )
         match decision:

@@ -125,6 +125,7 @@ def look(
     at_seconds: float,
     deadline_seconds: float = 20.0,
     fate_is_known: bool = True,
+    has_a_person: bool = True,
     finding: Absent | CannotLook | Several | None = None,
 ) -> LookAgain | CountAsAbsent | AskAPerson:
     """A look at an attempt reported unsure at NOW."""
@@ -134,6 +135,7 @@ def look(
         deadline_at=after(deadline_seconds),
         machine_now=after(at_seconds),
         fate_is_known=fate_is_known,
+        has_a_person=has_a_person,
     )
 
 
@@ -177,21 +179,29 @@ def test_several_that_fit_are_for_a_person(at_seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("at_seconds", "after_seconds", "look_seconds"),
-    [(2, None, 12), (2, 60.0, 62), (90, None, 100), (3600, None, 3610)],
+    [(2, None, 12), (2, 60.0, 62), (79, None, 89), (85, None, 90), (2, 600.0, 90)],
 )
 def test_a_look_that_could_not_be_made_is_no_look(
     at_seconds: float, after_seconds: float | None, look_seconds: float
 ) -> None:
-    """Where the provider does not answer, nothing is concluded from it."""
+    """Where the provider does not answer, nothing is concluded from it but that time passes."""
     unanswered = CannotLook("unreachable", after_seconds)
     decision = look(looks=1, at_seconds=at_seconds, finding=unanswered)
     assert decision == LookAgain(after(look_seconds), counts=False)
 
 
-def test_a_provider_that_never_answers_leaves_it_to_a_person() -> None:
-    """After an hour without an answer somebody else must tell."""
-    decision = look(looks=0, at_seconds=80 + 3601, finding=CannotLook("unreachable"))
+def test_a_text_holds_up_its_lane_for_ninety_seconds_at_most() -> None:
+    """A provider that does not answer leaves it to a person, and later texts go."""
+    decision = look(looks=0, at_seconds=90, finding=CannotLook("unreachable"))
     assert isinstance(decision, AskAPerson)
+
+
+@pytest.mark.parametrize(("at_seconds", "gives_up"), [(90, False), (3000, False), (3680, True)])
+def test_without_a_person_an_outage_is_waited_out(at_seconds: float, gives_up: bool) -> None:
+    """A post of our own is looked for up to an hour: a double is all the haste would bring."""
+    unanswered = CannotLook("unreachable")
+    decision = look(looks=0, at_seconds=at_seconds, finding=unanswered, has_a_person=False)
+    assert isinstance(decision, AskAPerson) is gives_up
 
 
 @pytest.mark.parametrize(
