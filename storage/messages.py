@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
 from storage.tables import Conversation, Copy, Message
+
+ON_ITS_WAY = timedelta(seconds=15)  # a text's usual time from its phone to Slack, at most
 
 
 def add(session: Session, message: Message) -> Message:
@@ -55,15 +58,23 @@ def get_last(session: Session, conversation_id: int) -> Message | None:
 
 
 def has_later_shown(session: Session, message: Message, side: str) -> bool:
-    """True where a text sent later than this one was already shown on that side: it is late."""
+    """True where a text sent later than this one was already shown on that side: it is late.
+
+    What was written in Slack meanwhile counts only after a while: it stood there at once, and a
+    text on its way from a phone takes its time.
+    """
     query = (
         select(Message.id)
         .join(Copy, col(Copy.message_id) == col(Message.id))
         .where(
             Message.conversation_id == message.conversation_id,
-            Message.sent_at > message.sent_at,
             Message.thread_id == message.thread_id,
             Copy.side == side,
+            Message.sent_at > message.sent_at,
+            or_(
+                col(Message.author_id).is_(None),
+                col(Message.sent_at) > message.sent_at + ON_ITS_WAY,
+            ),
         )
     )
     return session.exec(query.limit(1)).first() is not None

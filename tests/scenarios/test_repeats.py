@@ -66,6 +66,31 @@ async def test_a_text_that_is_told_late_is_shown_at_once_with_its_time(
     await thread.expect_card("Second")
 
 
+async def test_a_text_later_than_a_colleagues_words_says_when_it_was_sent(
+    world: World, alice: Texter
+) -> None:
+    """Found long after Bea wrote in the thread, it must not read as an answer to her."""
+    thread = await world.thread_with(alice, "Hello")
+    world.ringcentral.faults.add("lose", times=None)
+    await alice.texts("Can I bring a dog?")
+    world.slack.clock.shift(60)
+    await thread.reply("See you at eight")
+    await alice.expect_sms("See you at eight")
+    await world.sync()
+    late = await thread.expect_post("Can I bring a dog?")
+    assert "shown late" in late.shown
+
+
+async def test_a_text_that_crosses_a_reply_is_not_called_late(world: World, alice: Texter) -> None:
+    """Two who write at the same moment read no time stamps."""
+    thread = await world.thread_with(alice, "Hello")
+    world.ringcentral.faults.add("delay", path=INSTANT, seconds=0.3)
+    await alice.texts("Are you there?")
+    await thread.reply("What can I do for you?")
+    await alice.expect_sms("What can I do for you?")
+    assert (await thread.expect_post("Are you there?")).shown == "Are you there?"
+
+
 async def test_texts_while_the_bridge_is_down_are_caught_up_at_its_start(
     world: World, alice: Texter
 ) -> None:

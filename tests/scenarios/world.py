@@ -61,6 +61,11 @@ class Texter:
         """Send a text to one of our numbers; with several numbers it is a group's."""
         await self._phone.texts(text, to=to, attachments=files)
 
+    @property
+    def received(self) -> list[str]:
+        """The texts that reached the phone, in their order."""
+        return self._phone.texts_received
+
     def fails_with(self, code: str) -> None:
         """From now on texts to this phone are accepted, then fail with the carrier's code."""
         self._phone.fails_with = code
