@@ -6,18 +6,31 @@ later step compares it. All times here except `due_at` are machine time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Tuple, and_, func, or_, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    Update,
+    and_,
+    func,
+    or_,
+    tuple_,
+    update,
+)
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import signal
 from storage.deliveries import SIGNAL, is_unsettled
+from storage.inserts import insert
 from storage.tables import OPEN_STATES, Attempt, Delivery, Gate
 
 
@@ -44,13 +57,36 @@ def find_due(
     At most `per_gate` of each gate, and none behind a `resting` one (gate and priority), so that
     a long queue behind one never hides the others.
     """
-    place = (
-        func.row_number()
-        .over(
-            partition_by=Delivery.gate,
-            order_by=(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id)),
-        )
-        .label("place")
+    limits = (now, machine_now, per_gate, limit)
+    found = _find_due_but(session, *limits, resting) if resting else _find_due(session, *limits)
+    return [Due(*row) for row in found]
+
+
+@prepared.rows
+def _find_due(
+    now: datetime, machine_now: datetime, per_gate: int, limit: int
+) -> Select[tuple[Any, ...]]:
+    return _due_heads(now, machine_now, per_gate, limit)
+
+
+@prepared.rows
+def _find_due_but(
+    now: datetime,
+    machine_now: datetime,
+    per_gate: int,
+    limit: int,
+    resting: Collection[tuple[str, int]],
+) -> Select[tuple[Any, ...]]:
+    rests = tuple_(col(Delivery.gate), col(Delivery.priority)).in_(resting)
+    return _due_heads(now, machine_now, per_gate, limit, ~rests)
+
+
+def _due_heads(
+    now: datetime, machine_now: datetime, per_gate: int, limit: int, *also: ColumnElement[bool]
+) -> Select[tuple[Any, ...]]:
+    place = func.row_number().over(
+        partition_by=Delivery.gate,
+        order_by=(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id)),
     )
     heads = (
         select_columns(
@@ -58,7 +94,7 @@ def find_due(
             col(Delivery.gate),
             col(Delivery.priority),
             col(Delivery.due_at),
-            place,
+            place.label("place"),
         )
         .where(
             is_unsettled(),
@@ -66,17 +102,16 @@ def find_due(
             col(Delivery.due_at) <= now,
             ~_comes_after_another(in_flight_too=True),
             ~_is_closed(machine_now),
+            *also,
         )
-        .where(*([_gate_and_priority().not_in(resting)] if resting else []))
         .subquery()
     )
-    query = (
+    return (
         select_columns(heads.c.id, heads.c.gate, heads.c.priority)
         .where(heads.c.place <= per_gate)
         .order_by(heads.c.priority, heads.c.due_at, heads.c.id)
         .limit(limit)
     )
-    return [Due(*row) for row in session.execute(query)]
 
 
 def lock_due(session: Session, due: Iterable[Due]) -> list[Due]:
@@ -85,11 +120,16 @@ def lock_due(session: Session, due: Iterable[Due]) -> list[Due]:
     On PostgreSQL rows that another worker is claiming are skipped.
     """
     wanted = {each.id: each for each in due}
-    query = select(Delivery.id).where(
-        col(Delivery.id).in_(list(wanted)), Delivery.state == "waiting"
-    )
-    locked = set(session.exec(query.with_for_update(skip_locked=True)))
+    locked = set(_lock_waiting(session, list(wanted)))
     return [each for each in wanted.values() if each.id in locked]
+
+
+@prepared.every
+def _lock_waiting(delivery_ids: Sequence[int]) -> SelectOfScalar[int | None]:
+    waiting = select(col(Delivery.id)).where(
+        col(Delivery.id).in_(delivery_ids), Delivery.state == "waiting"
+    )
+    return waiting.with_for_update(skip_locked=True)
 
 
 def claim(
@@ -97,14 +137,22 @@ def claim(
 ) -> list[Delivery]:
     """Lease these, as far as they still wait; pages first, then the longest due."""
     ids = list(delivery_ids)
-    session.execute(
-        update(Delivery)
-        .where(col(Delivery.id).in_(ids), col(Delivery.state) == "waiting")
-        .values(state="claimed", claim=claim_name, lease_until_at=lease_until_at),
-        execution_options={"synchronize_session": False},
+    _claim(session, ids, claim_name, lease_until_at)
+    return _find_claimed(session, ids, claim_name)
+
+
+@prepared.rowcount
+def _claim(delivery_ids: Sequence[int], claim_name: str, lease_until_at: datetime) -> Update:
+    waiting = update(Delivery).where(
+        col(Delivery.id).in_(delivery_ids), col(Delivery.state) == "waiting"
     )
-    query = select(Delivery).where(col(Delivery.id).in_(ids), Delivery.claim == claim_name)
-    return list(session.exec(query.order_by(col(Delivery.priority), col(Delivery.due_at))))
+    return waiting.values(state="claimed", claim=claim_name, lease_until_at=lease_until_at)
+
+
+@prepared.every
+def _find_claimed(delivery_ids: Sequence[int], claim_name: str) -> SelectOfScalar[Delivery]:
+    mine = select(Delivery).where(col(Delivery.id).in_(delivery_ids), Delivery.claim == claim_name)
+    return mine.order_by(col(Delivery.priority), col(Delivery.due_at))
 
 
 def _comes_after_another(*, in_flight_too: bool = False) -> ColumnElement[bool]:
@@ -139,10 +187,6 @@ def _is_closed(machine_now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _gate_and_priority() -> Tuple:
-    return tuple_(col(Delivery.gate), col(Delivery.priority))
-
-
 def start(
     session: Session,
     delivery_id: int,
@@ -156,33 +200,42 @@ def start(
 
     Where its gate has closed, or an earlier text of its lane has come meanwhile, it waits again.
     """
-    mine = and_(
-        col(Delivery.id) == delivery_id,
-        col(Delivery.claim) == claim_name,
-        col(Delivery.state) == "claimed",
-    )
-    started = _rows(
-        session,
-        update(Delivery)
-        .where(
-            mine,
-            col(Delivery.lease_until_at) > deadline_at,
-            ~_is_closed(machine_now),
-            ~_comes_after_another(),
-        )
-        .values(state="started", attempts=Delivery.attempts + 1, looks=0),
-    )
-    if not started:
-        stepped_back = update(Delivery).where(mine)
-        if _rows(session, stepped_back.values(state="waiting", claim=None, lease_until_at=None)):
+    if not _start(session, delivery_id, claim_name, machine_now, deadline_at):
+        if _step_back(session, delivery_id, claim_name):
             signal(session, SIGNAL)
         return None
     attempt = Attempt(
         delivery_id=delivery_id, worker=worker, started_at=machine_now, deadline_at=deadline_at
     )
-    session.add(attempt)
-    session.flush()
+    insert(session, attempt)
     return attempt.id
+
+
+@prepared.rowcount
+def _start(
+    delivery_id: int, claim_name: str, machine_now: datetime, deadline_at: datetime
+) -> Update:
+    mine = update(Delivery).where(
+        _is_claimed_by(delivery_id, claim_name),
+        col(Delivery.lease_until_at) > deadline_at,
+        ~_is_closed(machine_now),
+        ~_comes_after_another(),
+    )
+    return mine.values(state="started", attempts=Delivery.attempts + 1, looks=0)
+
+
+@prepared.rowcount
+def _step_back(delivery_id: int, claim_name: str) -> Update:
+    mine = update(Delivery).where(_is_claimed_by(delivery_id, claim_name))
+    return mine.values(state="waiting", claim=None, lease_until_at=None)
+
+
+def _is_claimed_by(delivery_id: int, claim_name: str) -> ColumnElement[bool]:
+    return and_(
+        col(Delivery.id) == delivery_id,
+        col(Delivery.claim) == claim_name,
+        col(Delivery.state) == "claimed",
+    )
 
 
 def wait_again(
@@ -263,46 +316,77 @@ def settle(
 
     A display delivery that was asked to show a newer state meanwhile waits again instead.
     """
-    mine = [col(Delivery.id) == delivery_id]
+    end = (state, external_id, reason, shown_version, now)
     if claim_name is None:
-        mine.append(col(Delivery.state).in_((*OPEN_STATES, "parked")))
+        settled = _settle_open(session, delivery_id, *end)
     else:
-        mine.append(col(Delivery.claim) == claim_name)
-        mine.append(col(Delivery.state).in_(("claimed", "started", "unsure")))
-    settled = _rows(
-        session,
-        update(Delivery)
-        .where(*mine)
-        .values(
-            state=state,
-            claim=None,
-            lease_until_at=None,
-            look_at=None,
-            external_id=external_id,
-            reason=reason,
-            shown_version=shown_version,
-            settled_at=now,
-        ),
-    )
+        settled = _settle_mine(session, delivery_id, claim_name, *end)
     if settled:
         _signal_next(session, delivery_id)
     return settled > 0
 
 
+@prepared.rowcount
+def _settle_open(
+    delivery_id: int,
+    state: str,
+    external_id: str | None,
+    reason: str | None,
+    shown_version: int,
+    now: datetime,
+) -> Update:
+    is_open = col(Delivery.state).in_((*OPEN_STATES, "parked"))
+    mine = update(Delivery).where(col(Delivery.id) == delivery_id, is_open)
+    return mine.values(_end(state, external_id, reason, shown_version, now))
+
+
+@prepared.rowcount
+def _settle_mine(
+    delivery_id: int,
+    claim_name: str,
+    state: str,
+    external_id: str | None,
+    reason: str | None,
+    shown_version: int,
+    now: datetime,
+) -> Update:
+    mine = update(Delivery).where(
+        col(Delivery.id) == delivery_id,
+        col(Delivery.claim) == claim_name,
+        col(Delivery.state).in_(("claimed", "started", "unsure")),
+    )
+    return mine.values(_end(state, external_id, reason, shown_version, now))
+
+
+def _end(
+    state: str, external_id: str | None, reason: str | None, shown_version: int, now: datetime
+) -> dict[str, Any]:
+    return {
+        "state": state,
+        "claim": None,
+        "lease_until_at": None,
+        "look_at": None,
+        "external_id": external_id,
+        "reason": reason,
+        "shown_version": shown_version,
+        "settled_at": now,
+    }
+
+
 def show_newer(session: Session, delivery_id: int, due_at: datetime) -> None:
     """Open a settled display delivery again where it was asked to show more than it showed."""
-    reopened = _rows(
-        session,
-        update(Delivery)
-        .where(
-            col(Delivery.id) == delivery_id,
-            col(Delivery.state) == "accepted",
-            col(Delivery.version) > Delivery.shown_version,
-        )
-        .values(state="waiting", due_at=due_at, attempts=0, settled_at=None),
-    )
-    if reopened:
+    if _open_newer(session, delivery_id, due_at):
         signal(session, SIGNAL)
+
+
+@prepared.rowcount
+def _open_newer(delivery_id: int, due_at: datetime) -> Update:
+    settled = update(Delivery).where(
+        col(Delivery.id) == delivery_id,
+        col(Delivery.state) == "accepted",
+        col(Delivery.version) > Delivery.shown_version,
+    )
+    return settled.values(state="waiting", due_at=due_at, attempts=0, settled_at=None)
 
 
 def become_unsure(session: Session, delivery_id: int, claim_name: str, look_at: datetime) -> bool:
@@ -322,16 +406,13 @@ def become_unsure(session: Session, delivery_id: int, claim_name: str, look_at: 
     return unsure > 0
 
 
-def find_looks(session: Session, machine_now: datetime, limit: int) -> list[Delivery]:
+@prepared.every
+def find_looks(machine_now: datetime, limit: int) -> SelectOfScalar[Delivery]:
     """Unsure deliveries to be looked up now."""
-    query = (
-        select(Delivery)
-        .where(is_unsettled(), Delivery.state == "unsure", col(Delivery.look_at) <= machine_now)
-        .order_by(col(Delivery.look_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+    due = select(Delivery).where(
+        is_unsettled(), Delivery.state == "unsure", col(Delivery.look_at) <= machine_now
     )
-    return list(session.exec(query))
+    return due.order_by(col(Delivery.look_at)).limit(limit).with_for_update(skip_locked=True)
 
 
 def claim_look(
@@ -371,19 +452,15 @@ def look_again(
         signal(session, SIGNAL)
 
 
-def get_last_attempt(session: Session, delivery_id: int) -> Attempt:
+@prepared.one
+def get_last_attempt(delivery_id: int) -> SelectOfScalar[Attempt]:
     """The newest attempt at a delivery; there must be one."""
-    query = (
-        select(Attempt)
-        .where(Attempt.delivery_id == delivery_id)
-        .order_by(col(Attempt.id).desc())
-        .limit(1)
-    )
-    return session.exec(query).one()
+    tried = select(Attempt).where(Attempt.delivery_id == delivery_id)
+    return tried.order_by(col(Attempt.id).desc()).limit(1)
 
 
+@prepared.rowcount
 def end_attempt(
-    session: Session,
     attempt_id: int,
     *,
     outcome: str,
@@ -391,19 +468,15 @@ def end_attempt(
     machine_now: datetime,
     detail: str | None = None,
     external_id: str | None = None,
-) -> None:
+) -> Update:
     """Write down how an attempt ended, whoever holds the delivery by now."""
-    _rows(
-        session,
-        update(Attempt)
-        .where(col(Attempt.id) == attempt_id)
-        .values(
-            outcome=outcome,
-            reported=reported,
-            settled_at=machine_now,
-            detail=detail,
-            external_id=external_id,
-        ),
+    mine = update(Attempt).where(col(Attempt.id) == attempt_id)
+    return mine.values(
+        outcome=outcome,
+        reported=reported,
+        settled_at=machine_now,
+        detail=detail,
+        external_id=external_id,
     )
 
 
@@ -415,39 +488,48 @@ def find_leased(session: Session) -> list[tuple[int, str, str, datetime]]:
     return [(row[0], row[1], row[2], row[3]) for row in session.execute(query)]
 
 
-def next_due_at(session: Session, now: datetime) -> datetime | None:
+@prepared.one_or_none
+def next_due_at(now: datetime) -> SelectOfScalar[datetime]:
     """When the next waiting delivery falls due after `now` (product time)."""
-    query = select(func.min(Delivery.due_at)).where(
+    return select(func.min(Delivery.due_at)).where(
         is_unsettled(), Delivery.state == "waiting", Delivery.due_at > now
     )
-    return session.exec(query).one()
 
 
 def next_machine_at(session: Session, machine_now: datetime) -> datetime | None:
     """When a look is due, or a gate that something waits behind opens (machine time)."""
-    look_at = session.exec(
-        select(func.min(Delivery.look_at)).where(is_unsettled(), Delivery.state == "unsure")
-    ).one()
-    opens_at = session.exec(
-        select(func.min(Gate.closed_until_at)).where(
-            col(Gate.closed_until_at) > machine_now,
-            select(Delivery.id)
-            .where(is_unsettled(), Delivery.state == "waiting", Delivery.gate == Gate.key)
-            .exists(),
-        )
-    ).one()
-    times = [each for each in (look_at, opens_at) if each is not None]
-    return min(times) if times else None
+    times = (_next_look_at(session), _next_opening_at(session, machine_now))
+    return min((each for each in times if each is not None), default=None)
+
+
+@prepared.one
+def _next_look_at() -> SelectOfScalar[datetime | None]:
+    return select(func.min(Delivery.look_at)).where(is_unsettled(), Delivery.state == "unsure")
+
+
+@prepared.one
+def _next_opening_at(machine_now: datetime) -> SelectOfScalar[datetime | None]:
+    waiting = select(Delivery.id).where(
+        is_unsettled(), Delivery.state == "waiting", Delivery.gate == Gate.key
+    )
+    return select(func.min(Gate.closed_until_at)).where(
+        col(Gate.closed_until_at) > machine_now, waiting.exists()
+    )
 
 
 def _signal_next(session: Session, delivery_id: int) -> None:
     """Wake the workers where the lane has more; an empty lane wakes nobody."""
+    if _get_another(session, delivery_id) is not None:
+        signal(session, SIGNAL)
+
+
+@prepared.first
+def _get_another(delivery_id: int) -> SelectOfScalar[int | None]:
     lane = select(Delivery.lane).where(Delivery.id == delivery_id).scalar_subquery()
-    more = select(Delivery.id).where(
+    more = select(col(Delivery.id)).where(
         is_unsettled(), col(Delivery.lane) == lane, col(Delivery.state).in_(OPEN_STATES)
     )
-    if session.exec(more.limit(1)).first() is not None:
-        signal(session, SIGNAL)
+    return more.limit(1)
 
 
 def _rows(session: Session, statement: Any) -> int:

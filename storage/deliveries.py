@@ -5,12 +5,14 @@ Claiming, starting and settling them is in `storage.claims`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, CursorResult, Update, func, literal_column, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import insert_ignore, signal
 from storage.ids import new_marker
 from storage.tables import UNSETTLED_STATES, Delivery
@@ -49,7 +51,7 @@ class Owed:
 def enqueue(session: Session, owed: Owed, now: datetime) -> bool:
     """Owe it, once for ever; False where the same was owed before."""
     values = {
-        **asdict(owed),
+        **vars(owed),
         "marker": new_marker(),
         "state": "waiting",
         "attempts": 0,
@@ -71,41 +73,57 @@ def show_again(session: Session, owed: Owed, now: datetime) -> None:
     """
     if enqueue(session, owed, now):
         return
-    mine = update(Delivery).where(
-        col(Delivery.subject_type) == owed.subject_type,
-        col(Delivery.subject_id) == owed.subject_id,
-        col(Delivery.side) == owed.side,
-        col(Delivery.kind) == owed.kind,
-        col(Delivery.part) == owed.part,
-    )
-    _run(session, mine.values(version=Delivery.version + 1, lane_order=owed.lane_order))
-    reopened = mine.where(col(Delivery.state).in_(SETTLED)).values(
-        state="waiting", due_at=owed.due_at, attempts=0, settled_at=None, reason=None
-    )
-    if _run(session, reopened):
+    mine = (owed.subject_type, owed.subject_id, owed.side, owed.kind, owed.part)
+    _show_more(session, *mine, owed.lane_order)
+    if _show_settled_again(session, *mine, owed.due_at):
         signal(session, SIGNAL)
 
 
-def get(session: Session, delivery_id: int) -> Delivery:
-    """The delivery; it must exist."""
-    return session.exec(select(Delivery).where(Delivery.id == delivery_id)).one()
+@prepared.rowcount
+def _show_more(
+    subject_type: str, subject_id: int, side: str, kind: str, part: int, lane_order: str
+) -> Update:
+    mine = _owed(subject_type, subject_id, side, kind, part)
+    return mine.values(version=Delivery.version + 1, lane_order=lane_order)
 
 
-def find_by_subject(
-    session: Session, subject_type: str, subject_id: int, side: str, kind: str
-) -> list[Delivery]:
-    """The parts of what is owed for a subject, in order."""
-    query = (
-        select(Delivery)
-        .where(
-            Delivery.subject_type == subject_type,
-            Delivery.subject_id == subject_id,
-            Delivery.side == side,
-            Delivery.kind == kind,
-        )
-        .order_by(col(Delivery.part))
+@prepared.rowcount
+def _show_settled_again(
+    subject_type: str, subject_id: int, side: str, kind: str, part: int, due_at: datetime
+) -> Update:
+    settled = col(Delivery.state).in_(SETTLED)
+    mine = _owed(subject_type, subject_id, side, kind, part).where(settled)
+    return mine.values(state="waiting", due_at=due_at, attempts=0, settled_at=None, reason=None)
+
+
+def _owed(subject_type: str, subject_id: int, side: str, kind: str, part: int) -> Update:
+    return update(Delivery).where(
+        col(Delivery.subject_type) == subject_type,
+        col(Delivery.subject_id) == subject_id,
+        col(Delivery.side) == side,
+        col(Delivery.kind) == kind,
+        col(Delivery.part) == part,
     )
-    return list(session.exec(query))
+
+
+@prepared.one
+def get(delivery_id: int) -> SelectOfScalar[Delivery]:
+    """The delivery; it must exist."""
+    return select(Delivery).where(Delivery.id == delivery_id)
+
+
+@prepared.every
+def find_by_subject(
+    subject_type: str, subject_id: int, side: str, kind: str
+) -> SelectOfScalar[Delivery]:
+    """The parts of what is owed for a subject, in order."""
+    query = select(Delivery).where(
+        Delivery.subject_type == subject_type,
+        Delivery.subject_id == subject_id,
+        Delivery.side == side,
+        Delivery.kind == kind,
+    )
+    return query.order_by(col(Delivery.part))
 
 
 def change_unstarted(
@@ -239,12 +257,17 @@ def release(session: Session, side: str, reason: str, now: datetime) -> int:
 
 def has_unsettled_attempt(session: Session, lane: str) -> bool:
     """True while something of this lane may be at the provider without our knowing its id."""
-    query = select(Delivery.id).where(
+    return _get_unsettled_attempt(session, lane) is not None
+
+
+@prepared.first
+def _get_unsettled_attempt(lane: str) -> SelectOfScalar[int | None]:
+    query = select(col(Delivery.id)).where(
         is_unsettled(),
         Delivery.lane == lane,
         col(Delivery.state).in_(("started", "unsure", "parked")),
     )
-    return session.exec(query.limit(1)).first() is not None
+    return query.limit(1)
 
 
 def count_open(session: Session) -> list[tuple[str, str, int, datetime]]:

@@ -12,22 +12,26 @@ and decorated, which makes it a function of a session and the values:
     thread = get_by_ts(session, "T1", "1795430518.688649")
 
 The function runs once, with a bind parameter for each value, so it cannot look at them: no
-branches on them, no lists, and None compares as in SQL. Entities come without a session: they can
-be read and not changed.
+branches on them, and None compares as in SQL. A list of values is possible, in `in_`, and slower:
+its statement is built once too, but run by SQLAlchemy. Entities come detached, as the database has
+them at this moment, whatever the session has read before: a change to one is written if it is added
+to the session.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from inspect import Parameter, signature
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Connection, Delete, Update, bindparam
+from sqlalchemy import BindParameter, Delete, Select, Update, bindparam, inspect
 from sqlalchemy.exc import MultipleResultsFound, NoResultFound
+from sqlalchemy.orm import Mapper, attributes
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 from sqlmodel.sql.expression import SelectOfScalar
 
 from storage import driver
@@ -91,6 +95,19 @@ def every(build: Callable[P, SelectOfScalar[T]]) -> Callable[Concatenate[Session
     return run
 
 
+def rows(
+    build: Callable[P, Select[tuple[Any, ...]]],
+) -> Callable[Concatenate[Session, P], list[Row]]:
+    """All rows, each with its columns in order."""
+    query = _Prepared(build)
+
+    @wraps(build)
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
+        return list(query.fetch(session, args, kwargs))
+
+    return run
+
+
 def rowcount(build: Callable[P, Update | Delete]) -> Callable[Concatenate[Session, P], int]:
     """How many rows were changed."""
     statement = _Prepared(build)
@@ -139,24 +156,24 @@ class _Prepared:
 
     def __init__(self, build: Callable[..., Any]) -> None:
         self._build = build
-        parameters = inspect.signature(build).parameters.values()
+        parameters = signature(build).parameters.values()
         self._names = tuple(each.name for each in parameters)
         self._defaults = {
-            each.name: each.default
-            for each in parameters
-            if each.default is not inspect.Parameter.empty
+            each.name: each.default for each in parameters if each.default is not Parameter.empty
         }
-        self._compiled: _Compiled | None = None
 
     @cached_property
     def statement(self) -> Any:
-        return self._build(**{name: bindparam(_GIVEN + name) for name in self._names})
+        given: dict[str, Any] = {
+            name: bindparam(_GIVEN + name, required=False) for name in self._names
+        }
+        return self._build(**given)
 
     def change(self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
         session.flush()  # what it is about may still be pending in the session
         connection, values = driver.connection_of(session), self._values(args, kwargs)
-        if driver.is_sqlite(connection):
-            compiled = self._for_driver()
+        compiled = self._for_driver if driver.is_sqlite(connection) else None
+        if compiled is not None:
             return driver.run(connection, compiled.text, compiled.parameters(values)).rowcount
         return connection.execute(self.statement, self._named(values)).rowcount
 
@@ -165,14 +182,11 @@ class _Prepared:
     ) -> Sequence[Row]:
         session.flush()
         connection, values = driver.connection_of(session), self._values(args, kwargs)
-        if driver.is_sqlite(connection):
-            return self._fetch_by_driver(connection, values)
+        compiled = self._for_driver if driver.is_sqlite(connection) else None
+        if compiled is not None:
+            rows = driver.run(connection, compiled.text, compiled.parameters(values)).fetchall()
+            return [compiled.read(row) for row in rows] if rows else rows
         return connection.execute(self.statement, self._named(values)).all()
-
-    def _fetch_by_driver(self, connection: Connection, values: Sequence[Any]) -> Sequence[Row]:
-        compiled = self._for_driver()
-        rows = driver.run(connection, compiled.text, compiled.parameters(values)).fetchall()
-        return [compiled.read(row) for row in rows] if rows else rows
 
     def _values(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
         if len(args) == len(self._names):
@@ -185,17 +199,17 @@ class _Prepared:
     def _named(self, values: Sequence[Any]) -> dict[str, Any]:
         return {_GIVEN + name: value for name, value in zip(self._names, values, strict=True)}
 
-    def _for_driver(self) -> _Compiled:
-        if self._compiled is None:
-            self._compiled = self._compile()
-        return self._compiled
-
-    def _compile(self) -> _Compiled:
+    @cached_property
+    def _for_driver(self) -> _Compiled | None:
+        """None for a statement with a list of values, whose text is another for each length."""
+        if any(each.expanding for each in _given(self.statement)):
+            return None
         compiled = self.statement.compile(
             dialect=driver.DIALECT, compile_kwargs={"render_postcompile": True}
         )
         assert isinstance(compiled, SQLCompiler)
         places = {_GIVEN + name: place for place, name in enumerate(self._names)}
+        fixed = compiled.params
         plan: list[tuple[int | None, Process | None, Any]] = []
         for name in compiled.positiontup or ():
             bind = compiled.binds.get(name)
@@ -203,32 +217,44 @@ class _Prepared:
             if name in places:
                 plan.append((places[name], process, None))
             else:
-                value = compiled.params[name]
+                value = fixed[name]
                 plan.append((None, None, value if process is None else process(value)))
         columns = getattr(self.statement, "selected_columns", ())
         reads = [driver.result_process(each.type) for each in columns]
         return _Compiled(str(compiled), plan, reads)
 
 
+def _given(statement: Any) -> Iterator[BindParameter[Any]]:
+    for element in visitors.iterate(statement):
+        if isinstance(element, BindParameter) and element.key.startswith(_GIVEN):
+            yield element
+
+
 class _Query(_Prepared, Generic[T]):
     """A query for the entities of one table, or for one column."""
 
     def find(self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[T]:
-        rows = self.fetch(session, args, kwargs)
-        if not rows:
+        found = self.fetch(session, args, kwargs)
+        if not found:
             return []
-        if self._entity is None:
-            return [row[0] for row in rows]
-        construct, names = self._entity.model_construct, self._columns
-        return [cast(T, construct(**dict(zip(names, row, strict=True)))) for row in rows]
+        load = self._loader
+        return [cast(T, row[0] if load is None else load(row)) for row in found]
 
     @cached_property
-    def _entity(self) -> type[SQLModel] | None:
+    def _loader(self) -> Callable[[Row], object] | None:
         (described,) = self.statement.column_descriptions
-        expression = described["expr"]
-        is_table = isinstance(expression, type) and issubclass(expression, SQLModel)
-        return expression if is_table else None
+        mapper = inspect(described["expr"], raiseerr=False)
+        if not isinstance(mapper, Mapper):
+            return None
+        names = tuple(self.statement.selected_columns.keys())
+        key_places = [names.index(each.name) for each in mapper.primary_key]
 
-    @cached_property
-    def _columns(self) -> Sequence[str]:
-        return tuple(self.statement.selected_columns.keys())
+        def load(row: Row) -> object:
+            """As the mapper would, and detached: it can be read, changed, and added again."""
+            entity = mapper.class_manager.new_instance()
+            entity.__dict__.update(zip(names, row, strict=True))
+            key = tuple([row[place] for place in key_places])
+            attributes.instance_state(entity).key = mapper.identity_key_from_primary_key(key)
+            return entity
+
+        return load
