@@ -6,7 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import insert_ignore
 from storage.tables import KeptRecord
 
@@ -30,14 +32,11 @@ def keep(
         )
 
 
-def find(session: Session, conversation_id: int) -> list[str]:
+@prepared.every
+def find(conversation_id: int) -> SelectOfScalar[str]:
     """The conversation's kept records, oldest first."""
-    query = (
-        select(KeptRecord.record)
-        .where(KeptRecord.conversation_id == conversation_id)
-        .order_by(col(KeptRecord.kept_at), col(KeptRecord.record_id))
-    )
-    return list(session.exec(query))
+    kept = select(KeptRecord.record).where(KeptRecord.conversation_id == conversation_id)
+    return kept.order_by(col(KeptRecord.kept_at), col(KeptRecord.record_id))
 
 
 def take_all(session: Session, conversation_id: int) -> list[str]:

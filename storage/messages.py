@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import Update, or_, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
+from storage.inserts import insert
 from storage.tables import Conversation, Copy, Message
 
 ON_ITS_WAY = timedelta(seconds=15)  # a text's usual time from its phone to Slack, at most
@@ -15,46 +18,40 @@ ON_ITS_WAY = timedelta(seconds=15)  # a text's usual time from its phone to Slac
 
 def add(session: Session, message: Message) -> Message:
     """Record a message, and that its conversation has it."""
-    session.add(message)
-    session.flush()
-    session.execute(
-        update(Conversation)
-        .where(
-            col(Conversation.id) == message.conversation_id,
-            or_(
-                col(Conversation.last_text_at).is_(None),
-                col(Conversation.last_text_at) < message.sent_at,
-            ),
-        )
-        .values(last_text_at=message.sent_at)
-    )
+    insert(session, message)
+    _note_text(session, message.conversation_id, message.sent_at)
     return message
 
 
-def get(session: Session, message_id: int) -> Message:
-    """The message; it must exist."""
-    return session.exec(select(Message).where(Message.id == message_id)).one()
+@prepared.rowcount
+def _note_text(conversation_id: int, sent_at: datetime) -> Update:
+    last_at = col(Conversation.last_text_at)
+    is_newest = or_(last_at.is_(None), last_at < sent_at)
+    mine = update(Conversation).where(col(Conversation.id) == conversation_id, is_newest)
+    return mine.values(last_text_at=sent_at)
 
 
-def get_anew(session: Session, message_id: int) -> Message:
-    """The message as it is now, whatever this session read of it before a lock."""
-    query = select(Message).where(Message.id == message_id)
-    return session.exec(query.execution_options(populate_existing=True)).one()
+@prepared.one
+def get(message_id: int) -> SelectOfScalar[Message]:
+    """The message as it is now, whatever was read of it before; it must exist."""
+    return select(Message).where(Message.id == message_id)
+
+
+_change = prepared.changing(Message)
 
 
 def change(session: Session, message_id: int, **values: Any) -> None:
     """Set some of a message's fields."""
-    session.execute(update(Message).where(col(Message.id) == message_id).values(**values))
+    _change(session, message_id, values)
 
 
-def get_last(session: Session, conversation_id: int) -> Message | None:
+@prepared.first
+def get_last(conversation_id: int) -> SelectOfScalar[Message]:
     """The newest text of a conversation by its sender's time, unless cancelled."""
-    query = (
-        select(Message)
-        .where(Message.conversation_id == conversation_id, Message.status != "cancelled")
-        .order_by(col(Message.sent_at).desc(), col(Message.id).desc())
+    query = select(Message).where(
+        Message.conversation_id == conversation_id, Message.status != "cancelled"
     )
-    return session.exec(query).first()
+    return query.order_by(col(Message.sent_at).desc(), col(Message.id).desc()).limit(1)
 
 
 def has_later_shown(session: Session, message: Message, side: str) -> bool:
@@ -63,21 +60,26 @@ def has_later_shown(session: Session, message: Message, side: str) -> bool:
     What was written in Slack meanwhile counts only after a while: it stood there at once, and a
     text on its way from a phone takes its time.
     """
-    query = (
-        select(Message.id)
+    place = (message.conversation_id, message.thread_id, message.sent_at)
+    return _get_later(session, *place, message.sent_at + ON_ITS_WAY, side) is not None
+
+
+@prepared.first
+def _get_later(
+    conversation_id: int, thread_id: int, sent_at: datetime, on_its_way_until: datetime, side: str
+) -> SelectOfScalar[int | None]:
+    later = (
+        select(col(Message.id))
         .join(Copy, col(Copy.message_id) == col(Message.id))
         .where(
-            Message.conversation_id == message.conversation_id,
-            Message.thread_id == message.thread_id,
+            Message.conversation_id == conversation_id,
+            Message.thread_id == thread_id,
             Copy.side == side,
-            Message.sent_at > message.sent_at,
-            or_(
-                col(Message.author_id).is_(None),
-                col(Message.sent_at) > message.sent_at + ON_ITS_WAY,
-            ),
+            Message.sent_at > sent_at,
+            or_(col(Message.author_id).is_(None), col(Message.sent_at) > on_its_way_until),
         )
     )
-    return session.exec(query.limit(1)).first() is not None
+    return later.limit(1)
 
 
 def move_to_thread(session: Session, message_id: int, thread_id: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from sqlmodel import Session, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import insert_ignore
 from storage.tables import SlackOriginal
 
@@ -12,24 +14,23 @@ def lock_or_add(session: Session, team_id: str, channel_id: str, ts: str) -> Sla
     """What is known of a Slack message, its row locked; a row is made where nothing was known."""
     values = {"team_id": team_id, "channel_id": channel_id, "ts": ts, "deleted": False}
     insert_ignore(session, SlackOriginal, values)
-    query = (
-        select(SlackOriginal)
-        .where(
-            SlackOriginal.team_id == team_id,
-            SlackOriginal.channel_id == channel_id,
-            SlackOriginal.ts == ts,
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)  # it may have been read before it was locked
-    )
-    return session.exec(query).one()
+    return _lock(session, team_id, channel_id, ts)
 
 
-def get(session: Session, team_id: str, channel_id: str, ts: str) -> SlackOriginal | None:
+@prepared.one
+def _lock(team_id: str, channel_id: str, ts: str) -> SelectOfScalar[SlackOriginal]:
+    return _named(team_id, channel_id, ts).with_for_update()
+
+
+@prepared.one_or_none
+def get(team_id: str, channel_id: str, ts: str) -> SelectOfScalar[SlackOriginal]:
     """What is known of a Slack message."""
-    query = select(SlackOriginal).where(
+    return _named(team_id, channel_id, ts)
+
+
+def _named(team_id: str, channel_id: str, ts: str) -> SelectOfScalar[SlackOriginal]:
+    return select(SlackOriginal).where(
         SlackOriginal.team_id == team_id,
         SlackOriginal.channel_id == channel_id,
         SlackOriginal.ts == ts,
     )
-    return session.exec(query).one_or_none()

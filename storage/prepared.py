@@ -22,16 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, wraps
+from functools import cached_property, lru_cache, wraps
 from inspect import Parameter, signature
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
-from sqlalchemy import BindParameter, Delete, Select, Update, bindparam, inspect
+from sqlalchemy import BindParameter, Delete, Select, Update, bindparam, inspect, update
 from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 from sqlalchemy.orm import Mapper, attributes
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 from sqlmodel.sql.expression import SelectOfScalar
 
 from storage import driver
@@ -119,6 +119,22 @@ def rowcount(build: Callable[P, Update | Delete]) -> Callable[Concatenate[Sessio
     return run
 
 
+def changing(table: type[SQLModel]) -> Callable[[Session, int, Mapping[str, Any]], int]:
+    """Changes of a row by its number: sets these columns, and tells whether there was one."""
+
+    @lru_cache(maxsize=64)
+    def prepare(names: tuple[str, ...]) -> _Prepared:
+        def build(number: int, **values: Any) -> Update:
+            return update(table).where(inspect(table).primary_key[0] == number).values(values)
+
+        return _Prepared(build, ("number", *names))
+
+    def run(session: Session, number: int, values: Mapping[str, Any]) -> int:
+        return prepare(tuple(values)).change(session, (number, *values.values()), {})
+
+    return run
+
+
 def _only(found: list[T]) -> T:
     if len(found) > 1:
         raise MultipleResultsFound("There are several such rows.")
@@ -154,10 +170,10 @@ class _Compiled:
 class _Prepared:
     """A statement, built when it is first run."""
 
-    def __init__(self, build: Callable[..., Any]) -> None:
+    def __init__(self, build: Callable[..., Any], names: tuple[str, ...] | None = None) -> None:
         self._build = build
         parameters = signature(build).parameters.values()
-        self._names = tuple(each.name for each in parameters)
+        self._names = names or tuple(each.name for each in parameters)
         self._defaults = {
             each.name: each.default for each in parameters if each.default is not Parameter.empty
         }

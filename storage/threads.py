@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import Update, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.deliveries import is_unsettled
 from storage.tables import Delivery, Thread
 
 
-def get(session: Session, thread_id: int) -> Thread:
+@prepared.one
+def get(thread_id: int) -> SelectOfScalar[Thread]:
     """The thread; it must exist."""
-    return session.exec(select(Thread).where(Thread.id == thread_id)).one()
+    return select(Thread).where(Thread.id == thread_id)
 
 
-def get_current(session: Session, conversation_id: int) -> Thread | None:
+@prepared.one_or_none
+def get_current(conversation_id: int) -> SelectOfScalar[Thread]:
     """The thread that shows the conversation today."""
-    query = select(Thread).where(
+    return select(Thread).where(
         Thread.conversation_id == conversation_id, col(Thread.is_current).is_(True)
     )
-    return session.exec(query).one_or_none()
 
 
-def get_by_ts(session: Session, team_id: str, channel_id: str, ts: str) -> Thread | None:
+@prepared.one_or_none
+def get_by_ts(team_id: str, channel_id: str, ts: str) -> SelectOfScalar[Thread]:
     """The thread with this parent message."""
-    query = select(Thread).where(
+    return select(Thread).where(
         Thread.team_id == team_id, Thread.channel_id == channel_id, Thread.ts == ts
     )
-    return session.exec(query).one_or_none()
 
 
 def has_card_in_flight(session: Session, team_id: str, channel_id: str) -> bool:
@@ -68,6 +71,10 @@ def open_current(
 
 def set_ts(session: Session, thread_id: int, ts: str) -> None:
     """Record where the thread's parent was posted; of two parents the first one stays."""
-    session.execute(
-        update(Thread).where(col(Thread.id) == thread_id, col(Thread.ts).is_(None)).values(ts=ts)
-    )
+    _set_ts(session, thread_id, ts)
+
+
+@prepared.rowcount
+def _set_ts(thread_id: int, ts: str) -> Update:
+    mine = update(Thread).where(col(Thread.id) == thread_id, col(Thread.ts).is_(None))
+    return mine.values(ts=ts)

@@ -39,7 +39,7 @@ def apply_receipt(session: Session, message_id: int, record: CarrierRecord, now:
 def lock_message(session: Session, message_id: int) -> Message:
     """The message as it is once nobody else can be deciding about its conversation."""
     conversation_rows.lock(session, messages.get(session, message_id).conversation_id)
-    return messages.get_anew(session, message_id)
+    return messages.get(session, message_id)
 
 
 def _is_of_an_earlier_try(session: Session, message_id: int, record: CarrierRecord) -> bool:

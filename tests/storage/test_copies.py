@@ -183,6 +183,6 @@ async def test_a_message_is_read_anew_after_a_lock(database: Database) -> None:
     def change(session: Session) -> tuple[str, str]:
         before = messages.get(session, message_id).status
         session.connection().exec_driver_sql("UPDATE message SET status = 'failed'")
-        return before, messages.get_anew(session, message_id).status
+        return before, messages.get(session, message_id).status
 
     assert await database.write(change) == ("queued", "failed")
