@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,10 +104,25 @@ def _migrate(settings: Settings) -> None:
     from storage import migrate
     from storage.errors import SchemaMismatch
 
+    with _database_told():
+        try:
+            migrate.upgrade(settings.database_url)
+        except SchemaMismatch as mismatch:
+            _refuse(str(mismatch))
+        except OSError as error:
+            _refuse(f"The database cannot be made ({error.strerror}). Check DATABASE_URL.")
+
+
+@contextlib.contextmanager
+def _database_told() -> Iterator[None]:
+    """A database that cannot be opened is a setting to mend, not a traceback."""
+    from sqlalchemy.exc import OperationalError
+
     try:
-        migrate.upgrade(settings.database_url)
-    except SchemaMismatch as mismatch:
-        _refuse(str(mismatch))
+        yield
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        _refuse(f"The database cannot be opened ({reason}). Check DATABASE_URL.")
 
 
 async def _serve(settings: Settings, command: str) -> None:
@@ -117,7 +133,8 @@ async def _serve(settings: Settings, command: str) -> None:
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
     try:
-        return uvloop.run(work)
+        with _database_told():
+            return uvloop.run(work)
     except BridgeError as error:
         _refuse(str(error))
 

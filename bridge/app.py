@@ -24,7 +24,7 @@ from bridge.web import build_web
 from bridge.xray import sandbox_routes, set_clock_from
 from storage import inboxes, migrate
 from storage.database import Database
-from storage.errors import SchemaMismatch
+from storage.errors import DATABASE_AWAY, SchemaMismatch
 from storage.liveness import Liveness
 from storage.secrets import use_keys
 
@@ -148,7 +148,10 @@ def _sandbox_routes(
 
 
 async def _answers(database: Database) -> bool:
-    return await database.read(_one) == 1
+    try:
+        return await database.read(_one) == 1
+    except DATABASE_AWAY:
+        return False
 
 
 def _one(session: Session) -> int:

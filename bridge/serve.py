@@ -68,14 +68,16 @@ async def listening(bridge: Bridge, settings: Settings, is_web: bool) -> AsyncIt
     )
     serving = asyncio.create_task(server.serve(), name="http server")
     try:
-        await _untillistening(server, serving, settings)
+        await _until_listening(server, serving, settings)
         yield
     finally:
         server.should_exit = True
         await serving
 
 
-async def _untillistening(server: _Server, serving: asyncio.Task[None], settings: Settings) -> None:
+async def _until_listening(
+    server: _Server, serving: asyncio.Task[None], settings: Settings
+) -> None:
     until = clock.monotonic() + START_SECONDS
     while not server.started:
         if serving.done() or clock.monotonic() > until:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.exc import ArgumentError
+
+from storage.database import parse_url
+from storage.sqlite import database_file
 
 SLACK_API_URL = "https://slack.com/api/"
 RINGCENTRAL_URL = "https://platform.ringcentral.com"
+LOOKS = r"^\d+(\.\d+)?(,\d+(\.\d+)?){2}$"
 
 
 class Settings(BaseSettings):
@@ -29,8 +35,8 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, alias="BRIDGE_PUBLIC_URL")
     rate_limits: bool = Field(True, alias="BRIDGE_RATE_LIMITS")
     sync_seconds: float = Field(30.0, alias="BRIDGE_SYNC_SECONDS", ge=0.2, le=3600)
-    look_seconds: str = Field("2,10,60", alias="BRIDGE_LOOK_SECONDS", pattern=r"^[\d.]+(,[\d.]+)*$")
-    send_seconds: float = Field(20.0, alias="BRIDGE_SEND_SECONDS", ge=1, le=60)
+    look_seconds: str = Field("2,10,60", alias="BRIDGE_LOOK_SECONDS", pattern=LOOKS)
+    send_seconds: float = Field(20.0, alias="BRIDGE_SEND_SECONDS", ge=1, le=30)
     log_format: str = Field("text", alias="BRIDGE_LOG", pattern="^(text|json)$")
 
     sandbox_token: SecretStr | None = Field(None, alias="BRIDGE_SANDBOX_TOKEN")
@@ -45,6 +51,26 @@ class Settings(BaseSettings):
     ringcentral_client_secret: SecretStr = Field(alias="RINGCENTRAL_CLIENT_SECRET")
     ringcentral_jwt: SecretStr = Field(alias="RINGCENTRAL_JWT")
     ringcentral_url: str = Field(RINGCENTRAL_URL, alias="RINGCENTRAL_SERVER_URL")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_missing(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in values.items()
+            if not (isinstance(value, str) and not value.strip())
+        }
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, url: str) -> str:
+        try:
+            parsed = parse_url(url)
+        except ArgumentError as error:
+            raise ValueError("no URL") from error
+        if parsed.get_backend_name() == "sqlite":
+            database_file(parsed)
+        return url
 
     @field_validator("secret_keys")
     @classmethod
@@ -80,6 +106,9 @@ class Settings(BaseSettings):
 
 
 REMEDIES = {
+    "DATABASE_URL": "use sqlite:///path/to/file.db or postgresql://user:password@host/name",
+    "BRIDGE_SEND_SECONDS": "use a number of seconds from 1 to 30",
+    "BRIDGE_LOOK_SECONDS": "use three growing numbers of seconds, such as 2,10,60",
     "BRIDGE_SECRET_KEYS": "set it to a key printed by `sms-bridge new-key`, and keep it safe: "
     "what is encrypted at rest cannot be read without it",
     "SLACK_BOT_TOKEN": "copy the Bot User OAuth Token (xoxb-...) from your Slack app's "
@@ -144,7 +173,7 @@ class _SlackWay(BaseSettings):
 
 def _slack_way_problems() -> list[SettingsProblem]:
     way = _SlackWay()
-    if way.app_token or way.signing_secret:
+    if way.app_token.strip() or way.signing_secret.strip():
         return []
     return [
         SettingsProblem(

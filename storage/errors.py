@@ -9,6 +9,9 @@ SchemaMismatch    the database and this code are of different versions
   DatabaseTooOld
 """
 
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 
 class DatabaseBusy(Exception):
     """The database could not take the unit in time; nothing of it was done."""
@@ -36,3 +39,15 @@ class DatabaseTooNew(SchemaMismatch):
 
 class DatabaseTooOld(SchemaMismatch):
     """The database has not been migrated to this version."""
+
+
+DATABASE_AWAY = (
+    DatabaseBusy,
+    DatabaseClosed,
+    CommitUnknown,
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    PoolTimeout,
+)
+"""What a unit raises where nothing is wrong with it: the same may work in a moment."""

@@ -43,6 +43,8 @@ class SlackGuard:
     """
 
     def __init__(self, answer: Answer, signing_secret: str) -> None:
+        if not signing_secret.strip():
+            raise ValueError("an empty signing secret would admit anybody")
         self._answer = answer
         self._key = signing_secret.encode()
 

@@ -7,6 +7,7 @@ holds an id and nothing else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from bridge.slack.markup import safe_blocks, safe_fallback, safe_name, slack_esc
 Block = dict[str, Any]
 
 FIRST_WORDS_LENGTH = 90
+E164 = re.compile(r"\+[1-9]\d{1,14}")
 USERNAME_LENGTH = 80
 
 RETRY = "retry_message"
@@ -117,6 +119,8 @@ def username_of(text: ShownText) -> str | None:
     number = text.author_number or (text.who.numbers[0] if text.who.numbers else None)
     if number is None:
         return None
+    if not E164.fullmatch(number):  # a sender's chosen name must not pass for a colleague's
+        return f"SMS from “{safe_name(number)[: USERNAME_LENGTH - 12]}”"
     return safe_name(_number_label(number, text.who))[:USERNAME_LENGTH] or None
 
 
