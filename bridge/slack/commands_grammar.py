@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from bridge.relay.number_refusals import Reason, Refusal
 from bridge.relay.numbers import example_number, format_number
 from bridge.relay.recipients import parse_recipient, split_command
+from bridge.relay.segments import LONGEST_TEXT_UNITS, utf16_units
 from bridge.slack.markup import phone_text
 
 
@@ -121,7 +122,14 @@ def _parse_send(text: str, region: str, own_numbers: Collection[str], command: s
     read = split_command(text, region, own_numbers)
     if isinstance(read, Refusal):
         return _parse_unknown(read, text)
-    if not phone_text(read.body, {}):
+    words = phone_text(read.body, {})
+    if utf16_units(words) > LONGEST_TEXT_UNITS:
+        return Refused(
+            f"That is {utf16_units(words):,} characters, and one text takes "
+            f"{LONGEST_TEXT_UNITS:,}: send it as several shorter ones.",
+            text,
+        )
+    if not words:
         shown = format_number(read.number.e164, region)
         return Refused(
             f"Write the text after the number, like {command} {shown} Your table is ready.", text

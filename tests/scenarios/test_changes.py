@@ -111,6 +111,18 @@ async def test_a_deletion_after_sending_is_told(world: World, alice: Texter) -> 
     await thread.expect_told("Bea", "Deleted after it was sent", "Your bill is 90")
 
 
+async def test_an_edit_while_it_is_being_sent_is_told(world: World, alice: Texter) -> None:
+    """Once the request has begun nothing is changed: the thread says what the customer saw."""
+    thread = await world.thread_with(alice)
+    slow = world.ringcentral.faults.add("slow", method="POST", path=r"/sms$", seconds=0.5)
+    reply = await thread.reply("Until 6 am")
+    await world.eventually(lambda: slow.hits, "the request")
+    await thread.edit(reply, "Until 6 pm")
+    await thread.expect_told("Bea", "The customer saw", "Until 6 am")
+    assert (await alice.expect_sms("Until 6")).text == "Until 6 am"
+    await thread.expect_mark(reply)
+
+
 async def test_an_edit_that_comes_before_its_message_is_what_the_phone_gets(
     world: World, alice: Texter
 ) -> None:

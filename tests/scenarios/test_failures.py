@@ -96,6 +96,18 @@ async def test_a_failure_after_acceptance_takes_the_mark_away(sqlite_url: str) -
         await thread.expect_card("did not arrive")
 
 
+async def test_a_customer_who_texted_stop_gets_nothing_and_the_author_hears(
+    world: World, alice: Texter
+) -> None:
+    """STOP shows in the thread; the next reply does not arrive, and says how to undo it."""
+    thread = await world.thread_with(alice)
+    await alice.texts("STOP")
+    await thread.expect_post("STOP")
+    reply = await thread.reply("Your table is ready")
+    await thread.expect_told("Bea", "did not arrive", "opted out", "START")
+    await thread.expect_no_mark(reply)
+
+
 async def test_a_phone_that_cannot_be_reached_is_told(world: World, alice: Texter) -> None:
     """A delivery failure of the customer's carrier reaches the author, once."""
     thread = await world.thread_with(alice)

@@ -216,3 +216,22 @@ async def test_replies_while_the_bridge_is_down_are_sent_at_its_start(sqlite_url
         await asyncio.sleep(0.1)  # the first attempts fail, the last comes after the start
         await world.start_bridge()
         await alice.expect_sms("Are you there?")
+
+
+async def test_an_app_that_was_removed_and_installed_again_goes_on(
+    world: World, alice: Texter
+) -> None:
+    """Texts that come while Slack does not let the app in are shown once it is back."""
+    thread = await world.thread_with(alice)
+    await world.slack.uninstall()
+    await world.slack.settled()
+    await alice.texts("Are you there?")
+    await world.ringcentral.settled()
+    await world.stop_bridge()
+    url = world.settings["BRIDGE_PUBLIC_URL"] + "/slack/events"
+    world.slack.install(request_url=url, mode="http")
+    await world.start_bridge()
+    world.clock.forward(minutes=6)
+    await thread.expect_post("Are you there?")
+    await thread.reply("Here again")
+    await alice.expect_sms("Here again")

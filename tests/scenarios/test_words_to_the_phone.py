@@ -60,6 +60,15 @@ async def test_a_longer_text_is_refused_in_the_thread(world: World, alice: Texte
     assert not world.ringcentral.sent
 
 
+async def test_a_longer_command_is_refused_at_once(world: World) -> None:
+    """It is told privately how long it is, with the words given back; no thread is opened."""
+    words = "👋" + "a" * 999
+    await world.command("Bea", f"+14155550155 {words}")
+    answer = await world.expect_private("Bea", "1,001")
+    assert words in answer
+    assert await world.count_texts() == 0
+
+
 async def test_a_file_is_refused_in_the_thread(world: World, alice: Texter) -> None:
     """Neither the file nor the words with it are sent, and the thread says so."""
     thread = await world.thread_with(alice)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel, col, func, select
 
-from bridge.app import Bridge, open_bridge
+from bridge.app import ALL_ROLES, Bridge, open_bridge
 from bridge.clock import Clock
 from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
 from bridge.sandbox.ringcentral.phones import Phone, ReceivedText
@@ -176,6 +176,7 @@ class World:
         self.expected_posts: set[tuple[str, str]] = set()
         self._texters: dict[str, Texter] = {}
         self._private_seen: dict[str, int] = {}
+        self.roles = ALL_ROLES
         self._running = AsyncExitStack()
         self._bridge: Bridge | None = None
 
@@ -189,7 +190,7 @@ class World:
         """Start the bridge, as the process manager does."""
         settings = Settings.model_validate(self.settings)
         async with AsyncExitStack() as starting:
-            self._bridge = await open_bridge(settings, clock=self.clock)
+            self._bridge = await open_bridge(settings, clock=self.clock, roles=self.roles)
             starting.push_async_callback(self._bridge.stop)
             await starting.enter_async_context(running(self._bridge))
             self._running = starting.pop_all()
@@ -449,9 +450,21 @@ async def running_world(
 
 
 @asynccontextmanager
+async def another_process(world: World, *roles: str) -> AsyncIterator[Bridge]:
+    """One more process of the same bridge, on the same database, with an address of its own."""
+    settings = Settings.model_validate({**world.settings, "PORT": str(free_port())})
+    bridge = await open_bridge(settings, clock=world.clock, roles=frozenset(roles))
+    try:
+        async with running(bridge):
+            yield bridge
+    finally:
+        await bridge.stop()
+
+
+@asynccontextmanager
 async def running(bridge: Bridge) -> AsyncIterator[None]:
     """The bridge listening and started."""
     await bridge.open()
-    async with listening(bridge, bridge.settings, is_web=True):
+    async with listening(bridge, bridge.settings, is_web="web" in bridge.roles):
         await bridge.start()
         yield
