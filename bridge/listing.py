@@ -20,9 +20,9 @@ async def list_numbers(settings: Settings) -> str:
     rows = [("NUMBER", "OWNER", "TEXTS", "INBOX")]
     for number in numbers:
         texts = "can send" if number.can_send else number.why_not or "cannot send"
-        rows.append(
-            (number.phone_number, number.owner_name, texts, channels.get(number.phone_number, "-"))
-        )
+        owner = f"{number.owner_name} ({number.owner_kind})"
+        channel_id = channels.get(number.phone_number, "-")
+        rows.append((number.phone_number, owner, texts, channel_id))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

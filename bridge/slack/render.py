@@ -383,8 +383,17 @@ def numbers(
     return _plain("\n".join(lines))
 
 
+OWNER_KINDS = {
+    "user": "user",
+    "queue": "call queue",
+    "site": "site",
+    "company": "company",
+    "other": "",
+}
+
+
 def _number_line(own: OwnNumber, channel_id: str | None, region: str) -> str:
-    owner = slack_escape(safe_name(own.owner_name))
+    owner = slack_escape(f"{OWNER_KINDS[own.owner_kind]} {safe_name(own.owner_name)}".strip())
     where = f"inbox <#{channel_id}>" if channel_id else "not connected"
     state = slack_escape(own.why_not) if own.why_not else where
     if own.why_not and channel_id:

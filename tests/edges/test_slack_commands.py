@@ -152,7 +152,7 @@ async def test_numbers_are_listed(world: SlackWorld) -> None:
     """The list names owner and inbox, and says why a number cannot be used."""
     await world.connect()
     shown = await answer_to(world, "Bea", "numbers")
-    assert "*(650) 555-0101* (Dana): inbox #front-desk" in shown
+    assert "*(650) 555-0101* (user Dana): inbox #front-desk" in shown
     assert f"*(650) 555-0102* (Front desk queue): {WHY_NOT}" in shown
 
 
