@@ -153,7 +153,7 @@ async def test_numbers_are_listed(world: SlackWorld) -> None:
     await world.connect()
     shown = await answer_to(world, "Bea", "numbers")
     assert "*(650) 555-0101* (user Dana): inbox #front-desk" in shown
-    assert f"*(650) 555-0102* (Front desk queue): {WHY_NOT}" in shown
+    assert f"*(650) 555-0102* (user Front desk queue): {WHY_NOT}" in shown
 
 
 async def test_administrators_connect(world: SlackWorld) -> None:
