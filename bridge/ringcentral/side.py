@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 LOGIN_NAME = "ringcentral"
 WATCH_SECONDS = 300.0
 WATCH_AGAIN_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)  # the web server may start after us
+TOLD_FROM_FAILURES = 2  # while one of our processes starts or stops, nobody listens for a moment
 AGAIN_SECONDS = 5.0
 STOP_SECONDS = 10.0
 
@@ -203,7 +204,7 @@ class RingCentralSide:
         while True:
             self._watch_now.clear()
             try:
-                await watch.ensure()
+                await watch.ensure(tells=failures >= TOLD_FROM_FAILURES)
                 failures, wait_seconds = 0, WATCH_SECONDS
             except (ProviderProblem, NotUnderstood) as problem:
                 wait_seconds = (*WATCH_AGAIN_SECONDS, WATCH_SECONDS)[min(failures, 5)]

@@ -68,15 +68,19 @@ class SubscriptionWatch:
         self._turns = turns
         self._lease = f"ringcentral-subscription:{client.login_id}"
 
-    async def ensure(self) -> None:
-        """Find, renew, mend or make it; one process at a time. Raises a Problem."""
+    async def ensure(self, *, tells: bool = True) -> None:
+        """Find, renew, mend or make it; one process at a time. Raises a Problem.
+
+        `tells` is whether administrators hear of a refusal that they can mend.
+        """
         async with self._turns.turn(self._lease, LEASE_SECONDS) as is_ours:
             if not is_ours:
                 return
             try:
                 await self._ensure()
             except Refusal as refusal:
-                await self._tell(refusal)
+                if tells:
+                    await self._tell(refusal)
                 raise
 
     async def _ensure(self) -> None:

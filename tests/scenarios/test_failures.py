@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 
-from bridge.sandbox.faults import Fault
 from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
-from tests.scenarios.world import QUICK_LOOKS, Texter, Thread, World, connected_world
+from tests.scenarios.world import QUICK_LOOKS, Texter, World, connected_world
 
 ALICE = "+14155550100"
 ABROAD = "+442079460958"
@@ -177,7 +175,9 @@ async def test_a_retry_whose_connection_breaks_is_not_taken_for_the_failed_one(
         alice = world.texter(ALICE)
         thread = await world.thread_with(alice)
         alice.fails_with("SMS-CAR-412")
-        await thread.reply("Until 6 pm")
+        await thread.expect_mark(await thread.reply("Until 6 pm"))
+        await world.ringcentral.settled()
+        await world.sync()
         told = await thread.expect_told("Bea", "did not arrive", "SMS-CAR-412")
         alice.fails_with("")
         world.ringcentral.faults.add("drop_before", method="POST", path=SMS)
@@ -218,7 +218,9 @@ async def test_texts_of_an_hour_ago_ask_before_they_go(sqlite_url: str) -> None:
             "status", method="POST", path=SMS, status=503, body=body, times=None
         )
         reply = await thread.reply("In five minutes")
-        await _fails_for_an_hour(world, thread)
+        for times in (1, 2, 3):
+            await world.until_put_off("MSG-290", times)
+            world.clock.forward(minutes=25)
         told = await thread.expect_told("Bea", "was not sent", "within an hour", "In five minutes")
         assert told.buttons() == ["retry_message", "drop_message"]
         world.ringcentral.faults.clear()
@@ -228,17 +230,3 @@ async def test_texts_of_an_hour_ago_ask_before_they_go(sqlite_url: str) -> None:
         await world.expect_private("Bea", "it has been cancelled")
         await thread.expect_no_mark(reply)
         assert not world.ringcentral.sent
-
-
-async def _fails_for_an_hour(world: World, thread: Thread) -> None:
-    """Each try comes at once, as time is moved on; after an hour there is none."""
-    rule = world.ringcentral.faults.rules[0]
-    for hits in range(1, 20):
-        await world.eventually(partial(_has_tried, rule, thread, hits), "a try")
-        if len(thread.shown) > 1:
-            return
-        world.clock.forward(minutes=20)
-
-
-def _has_tried(rule: Fault, thread: Thread, times: int) -> bool:
-    return rule.hits >= times or len(thread.shown) > 1

@@ -62,13 +62,12 @@ async def test_a_text_that_is_tried_again_is_not_passed(world: World) -> None:
     alice = world.texter("+14155550100")
     thread = await world.thread_with(alice, "Hello")
     body = {"errorCode": "MSG-290", "message": "Busy", "errors": [{"errorCode": "MSG-290"}]}
-    busy = world.ringcentral.faults.add("status", method="POST", path=SMS, status=503, body=body)
+    world.ringcentral.faults.add("status", method="POST", path=SMS, status=503, body=body)
     for number in range(3):
         await thread.reply(f"Answer {number}")
     await world.slack.settled()
     world.clock.forward(seconds=HOLD_SECONDS)
-    await world.eventually(lambda: busy.hits, "the refusal")
-    await world.slack.settled()
+    await world.until_put_off("MSG-290")
     assert alice.received == []
     world.clock.forward(seconds=2)
     for number in range(3):

@@ -150,6 +150,27 @@ async def test_a_restart_makes_no_second_subscription(world: World, alice: Texte
     assert len(world.ringcentral.subscriptions) == 1
 
 
+async def test_an_address_that_does_not_answer_for_a_moment_alarms_nobody(
+    sqlite_url: str,
+) -> None:
+    """While a process starts or stops nobody listens: the subscription is asked for again."""
+    async with connected_world(sqlite_url) as world:
+        await world.ringcentral.wait_for(lambda: world.ringcentral.subscriptions)
+        await world.stop_bridge()
+        [lost] = world.ringcentral.subscriptions
+        lost.status = "Blacklisted"
+        body = {"errorCode": "SUB-521", "message": "No", "errors": [{"errorCode": "SUB-521"}]}
+        refused = world.ringcentral.faults.add(
+            "status", method="POST", path="/subscription$", status=400, body=body
+        )
+        await world.start_bridge()
+        await world.eventually(lambda: refused.hits, "the refusal")
+        await world.ringcentral.wait_for(
+            lambda: any(each.status == "Active" for each in world.ringcentral.subscriptions)
+        )
+        await world.thread_with(world.texter("+14155550100"))
+
+
 async def test_secrets_are_encrypted_at_rest(sqlite_url: str) -> None:
     """Neither tokens nor the JWT can be read in the database's files."""
     async with connected_world(sqlite_url) as world:

@@ -324,6 +324,16 @@ class World:
         except TimeoutError:
             raise AssertionError(f"never came: {what}; there is {self._told()}") from None
 
+    async def until_put_off(self, reason: str, times: int = 1) -> None:
+        """Something waits after so many tries, for this reason: time may be moved on."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                for each in await self.rows(Delivery):
+                    is_waiting = each.state == "waiting" and each.reason == reason
+                    if is_waiting and each.attempts >= times:
+                        return
+                await asyncio.sleep(0.01)
+
     async def expect_silence(self) -> None:
         """Everything is delivered, and nobody was sent anything that was not expected."""
         await self._until_settled()
