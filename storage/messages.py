@@ -13,6 +13,7 @@ from storage import prepared
 from storage.inserts import insert
 from storage.tables import Conversation, Copy, Message
 
+ONE_SECOND = timedelta(seconds=1)  # RingCentral's records are told to the second, its events finer
 ON_ITS_WAY = timedelta(seconds=15)  # a text's usual time from its phone to Slack, at most
 
 
@@ -45,13 +46,23 @@ def change(session: Session, message_id: int, **values: Any) -> None:
     _change(session, message_id, values)
 
 
-@prepared.first
-def get_last(conversation_id: int) -> SelectOfScalar[Message]:
-    """The newest text of a conversation by its sender's time, unless cancelled."""
+def get_last(session: Session, conversation_id: int) -> Message | None:
+    """The newest text of a conversation by its sender's time, unless cancelled.
+
+    Of one second it is the one that came last: some times are known to the second only.
+    """
+    newest = _find_newest(session, conversation_id)
+    return max(
+        newest, key=lambda each: (each.sent_at.replace(microsecond=0), each.id), default=None
+    )
+
+
+@prepared.every
+def _find_newest(conversation_id: int) -> SelectOfScalar[Message]:
     query = select(Message).where(
         Message.conversation_id == conversation_id, Message.status != "cancelled"
     )
-    return query.order_by(col(Message.sent_at).desc(), col(Message.id).desc()).limit(1)
+    return query.order_by(col(Message.sent_at).desc(), col(Message.id).desc()).limit(5)
 
 
 def has_later_shown(session: Session, message: Message, side: str) -> bool:
@@ -60,13 +71,13 @@ def has_later_shown(session: Session, message: Message, side: str) -> bool:
     What was written in Slack meanwhile counts only after a while: it stood there at once, and a
     text on its way from a phone takes its time.
     """
-    place = (message.conversation_id, message.thread_id, message.sent_at)
+    place = (message.conversation_id, message.thread_id, message.sent_at + ONE_SECOND)
     return _get_later(session, *place, message.sent_at + ON_ITS_WAY, side) is not None
 
 
 @prepared.first
 def _get_later(
-    conversation_id: int, thread_id: int, sent_at: datetime, on_its_way_until: datetime, side: str
+    conversation_id: int, thread_id: int, later_at: datetime, on_its_way_until: datetime, side: str
 ) -> SelectOfScalar[int | None]:
     later = (
         select(col(Message.id))
@@ -75,7 +86,7 @@ def _get_later(
             Message.conversation_id == conversation_id,
             Message.thread_id == thread_id,
             Copy.side == side,
-            Message.sent_at > sent_at,
+            Message.sent_at >= later_at,
             or_(col(Message.author_id).is_(None), col(Message.sent_at) > on_its_way_until),
         )
     )

@@ -68,7 +68,8 @@ def relay_sms_to_slack(session: Session, record: CarrierRecord, inbox: Inbox, no
         session,
         place,
         message.id,
-        lanes.place(record.sent_at, record.record_id),
+        # Events tell milliseconds and records whole seconds; ids grow within a second.
+        lanes.place(record.sent_at.replace(microsecond=0), record.record_id),
         due_at=now + GAP_WAIT if gap_open else now,
         reason=gap_reason(record.store) if gap_open else None,
         now=now,

@@ -115,6 +115,7 @@ async def test_a_burst_of_texts_is_shown_whole(sqlite_url: str) -> None:
         alice = world.texter(ALICE)
         for number in range(5):
             await alice.texts(f"Text {number}")
+            await world.ringcentral.settled()
         thread = await world.expect_thread("Text 0")
         for number in range(1, 5):
             await thread.expect_post(f"Text {number}")

@@ -66,6 +66,18 @@ async def test_a_text_that_is_told_late_is_shown_at_once_with_its_time(
     await thread.expect_card("Second")
 
 
+async def test_texts_of_one_second_keep_their_order(world: World, alice: Texter) -> None:
+    """An event tells milliseconds, the store whole seconds: neither makes a newer text older."""
+    into_the_second = 1.1 - world.ringcentral.clock.now().microsecond / 1e6
+    world.ringcentral.clock.forward(into_the_second)
+    thread = await world.thread_with(alice, "Hello")
+    world.ringcentral.faults.add("lose", times=None)
+    await alice.texts("Is it ready?")
+    await world.sync()
+    assert (await thread.expect_post("Is it ready?")).shown == "Is it ready?"
+    await thread.expect_card("Is it ready?")
+
+
 async def test_a_text_later_than_a_colleagues_words_says_when_it_was_sent(
     world: World, alice: Texter
 ) -> None:

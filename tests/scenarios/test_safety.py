@@ -56,6 +56,7 @@ async def test_hostile_texts_do_nothing_in_their_thread(sqlite_url: str) -> None
         thread = await world.thread_with(alice)
         for text in HOSTILE:
             await alice.texts(text)
+            await world.ringcentral.settled()
         await world.eventually(lambda: len(thread.shown) > len(HOSTILE), "all of them")
         for text, post in zip(HOSTILE, thread.card.replies[1:], strict=True):
             world.expect(post)
@@ -104,6 +105,7 @@ async def test_what_looks_like_markup_is_shown_as_it_came(world: World, alice: T
     """HTML, entities and Slack's own marks are letters."""
     for text in ("<b>5 &lt; 6 &amp; 7</b>", "*not bold* :tada:", "<!here|x>"):
         await alice.texts(text)
+        await world.ringcentral.settled()
     thread = await world.expect_thread("<b>5 &lt; 6 &amp; 7</b>")
     await thread.expect_post("*not bold* :tada:")
     await thread.expect_post("<!here|x>")

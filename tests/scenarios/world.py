@@ -251,6 +251,17 @@ class World:
         self.expect(card)
         return Thread(self, card, channel)
 
+    async def until_told_of_everything(self) -> None:
+        """RingCentral's notifications are ordered, where they can be, and no store has a gap."""
+        if "BRIDGE_PUBLIC_URL" in self.settings:
+            await self.eventually(lambda: self.ringcentral.subscriptions, "a subscription")
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                read = await self.rows(Cursor)
+                if read and all(each.synced_at and not each.gap_open for each in read):
+                    return
+                await asyncio.sleep(0.01)
+
     async def thread_with(self, texter: Texter, text: str = "Hello") -> Thread:
         """A conversation that the other side has begun."""
         await texter.texts(text)
@@ -405,6 +416,7 @@ async def connected_world(database_url: str, **how: Any) -> AsyncIterator[World]
     """A bridge with one inbox in #front-desk, silent at its end but for what was expected."""
     async with running_world(database_url, **how) as world:
         await world.connect()
+        await world.until_told_of_everything()
         yield world
         await world.expect_silence()
 
