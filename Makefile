@@ -23,8 +23,8 @@ install: $(VENV)/installed ## Install the bridge into .venv
 sandbox: $(VENV)/installed ## Run the bridge with simulated Slack, RingCentral and phones
 	@$(BIN)/python -m bridge sandbox
 
-test: $(VENV)/installed-dev ## Run all tests, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+test: $(VENV)/installed-dev ## Run all tests but the bench's own, on SQLite and PostgreSQL
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q --ignore tests/bench $(ARGS)
 
 check: $(VENV)/installed-dev ## Format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -28,6 +28,12 @@ def get(team_id: str, channel_id: str, ts: str) -> SelectOfScalar[SlackOriginal]
     return _named(team_id, channel_id, ts)
 
 
+@prepared.one_or_none
+def get_by_message(message_id: int) -> SelectOfScalar[SlackOriginal]:
+    """The Slack message that a text of ours came from."""
+    return select(SlackOriginal).where(SlackOriginal.message_id == message_id)
+
+
 def _named(team_id: str, channel_id: str, ts: str) -> SelectOfScalar[SlackOriginal]:
     return select(SlackOriginal).where(
         SlackOriginal.team_id == team_id,

@@ -100,8 +100,29 @@ def _lock_original(session: Session, team_id: str, channel_id: str, ts: str) -> 
     return originals.lock_or_add(session, team_id, channel_id, ts)
 
 
+def take_todays_words(session: Session, message: Message, now: datetime) -> bool:
+    """A text is about to go again: as its author has it in Slack by now; False where deleted.
+
+    Changes that came while an attempt was in flight could not change that attempt; they change
+    the next one.
+    """
+    assert message.id is not None, "read from its table"
+    original = originals.get_by_message(session, message.id)
+    if original is None:
+        return True
+    if original.deleted:
+        deliveries.cancel_unstarted(
+            session, "message", message.id, "ringcentral", "deleted in Slack", now
+        )
+        messages.change(session, message.id, status="cancelled")
+        return False
+    if original.markup is not None and original.markup != message.markup:
+        messages.change(session, message.id, body=original.markup, markup=original.markup)
+    return True
+
+
 def _tell(session: Session, message: Message, kind: str, key: str, now: datetime) -> None:
     thread = threads.get(session, message.thread_id)
-    notices.tell_in_thread(
-        session, message, thread, kind, now, key=key, payload={"status": message.status}
-    )
+    in_flight = message.status == "queued"  # nobody knows yet whether the customer saw it
+    status = "unsure" if in_flight else message.status
+    notices.tell_in_thread(session, message, thread, kind, now, key=key, payload={"status": status})

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bridge.relay import conversations, crossings, receipts
+from bridge.relay import changes, conversations, crossings, receipts
 from storage import audit, deliveries, messages, threads
 from storage.tables import Message
 
@@ -41,6 +41,8 @@ def send_again(session: Session, message_id: int, by_user_id: str, now: datetime
         from_states=("parked",),
         due_at=now,
     )
+    if reopened and not changes.take_todays_words(session, message, now):
+        return "cancelled"  # its author has deleted it meanwhile
     return _decided(session, message, reopened, "send_again", "queued", by_user_id, now)
 
 

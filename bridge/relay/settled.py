@@ -20,7 +20,7 @@ from bridge.outbox.outcome import (
     TryLater,
     Unsure,
 )
-from bridge.relay import conversations, crossings, lanes, notices, receipts
+from bridge.relay import changes, conversations, crossings, lanes, notices, receipts
 from storage import conversations as conversation_rows
 from storage import copies, deliveries, inboxes, messages, threads
 from storage import notices as notice_rows
@@ -117,7 +117,7 @@ def _text_settled(session: Session, settlement: Settlement, message: Message) ->
     thread = threads.get(session, message.thread_id)
     match settlement.outcome:
         case TryLater():
-            crossings.release_kept(session, message.conversation_id, now)
+            _text_goes_again(session, message, thread, now)
             return
         case Accepted() as accepted:
             _text_accepted(session, message, thread, accepted, now)
@@ -183,6 +183,22 @@ def _post_settled(session: Session, settlement: Settlement, message: Message) ->
             return
         case _:
             assert_never(settlement.outcome)
+
+
+def _text_goes_again(session: Session, message: Message, thread: Thread, now: datetime) -> None:
+    crossings.release_kept(session, message.conversation_id, now)
+    if changes.take_todays_words(session, message, now):
+        return
+    notices.tell_in_thread(
+        session,
+        message,
+        thread,
+        "withdrawn",
+        now,
+        key="deleted",
+        payload={"sentence": "It had not been sent when it was deleted, and will not be."},
+    )
+    conversations.refresh_card(session, thread, now)
 
 
 def _move_notice(session: Session, notice: Notice, now: datetime) -> None:

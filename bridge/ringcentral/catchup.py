@@ -22,6 +22,7 @@ from bridge.clock import Clock, machine_now, monotonic, wait_at_most
 from bridge.outbox.gates import BULK
 from bridge.relay.crossings import release_gap
 from bridge.relay.notices import tell_administrators
+from bridge.relay.texts import CarrierRecord
 from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.inbound import DATABASE_AWAY, fault_of, keep_notification
 from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time, storable
@@ -29,7 +30,7 @@ from bridge.ringcentral.problems import Problem, Refusal
 from bridge.ringcentral.render import render_time
 from bridge.ringcentral.stores import read_store
 from bridge.ringcentral.turns import Turns
-from storage import cursors, inboxes
+from storage import copies, cursors, inboxes
 from storage.database import Database
 from storage.tables import Cursor
 
@@ -41,6 +42,7 @@ LOST_OVERLAP = timedelta(hours=1)  # receipts of texts that were under way
 # Records show whole seconds and are filtered by their milliseconds: a page's oldest second is
 # asked for again to its end.
 ONE_SHOWN_SECOND = timedelta(milliseconds=999)
+HISTORY_TOLERANCE = timedelta(minutes=10)
 PAGE_RECORDS = 250
 MOST_PAGES = 200
 COMMIT_RECORDS = 100
@@ -262,18 +264,33 @@ def stage(
     now: datetime,
 ) -> None:
     """Hand on records, oldest first; with the last of them comes the new place of the cursor."""
-    own_numbers = {inbox.phone_number for inbox in inboxes.find_connected(session)}
+    since_at = {each.phone_number: each.connected_at for each in inboxes.find_connected(session)}
+    own_numbers = set(since_at)
     for record in records:
         try:
             parsed = parse_record(record, store=store, own_numbers=own_numbers, region=region)
         except NotUnderstood as oddity:
             keep_record(session, store, record, str(oddity), now)
             continue
-        if parsed is not None:
+        if parsed is not None and not _is_history(session, parsed, since_at):
             arrivals.receive_record(session, parsed, now)
     if place is not None:
         cursors.advance(session, store, place.token, place.synced_at, place.since_at)
         release_gap(session, store, now)
+
+
+def _is_history(session: Session, record: CarrierRecord, since_at: Mapping[str, datetime]) -> bool:
+    """A text from before its number was connected, changed since: no news to anybody in Slack.
+
+    A tolerance for clocks, and no such judgement by a product time that was moved ahead.
+    """
+    connected_at = since_at.get(record.own_number)
+    if connected_at is None or connected_at > machine_now():
+        return False
+    if record.sent_at >= connected_at - HISTORY_TOLERANCE:
+        return False
+    known = copies.get_message_id(session, "ringcentral", record.store, record.record_id)
+    return known is None
 
 
 def keep_record(session: Session, store: str, record: Record, reason: str, now: datetime) -> None:
