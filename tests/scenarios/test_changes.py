@@ -112,13 +112,13 @@ async def test_a_deletion_after_sending_is_told(world: World, alice: Texter) -> 
 
 
 async def test_an_edit_while_it_is_being_sent_is_told(world: World, alice: Texter) -> None:
-    """Once the request has begun nothing is changed: the thread says what the customer saw."""
+    """Once the request has begun nothing is changed: the thread says what may have been sent."""
     thread = await world.thread_with(alice)
     slow = world.ringcentral.faults.add("slow", method="POST", path=r"/sms$", seconds=0.5)
     reply = await thread.reply("Until 6 am")
     await world.eventually(lambda: slow.hits, "the request")
     await thread.edit(reply, "Until 6 pm")
-    await thread.expect_told("Bea", "The customer saw", "Until 6 am")
+    await thread.expect_told("Bea", "Edited too late", "may have been sent", "Until 6 am")
     assert (await alice.expect_sms("Until 6")).text == "Until 6 am"
     await thread.expect_mark(reply)
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge.sandbox.faults import Kind
 from bridge.sandbox.ringcentral import NUMBER
 from bridge.sandbox.slack.messages import Message
 from tests.scenarios.world import QUICK_LOOKS, Texter, Thread, World, connected_world
@@ -20,10 +21,10 @@ async def world(sqlite_url: str) -> AsyncIterator[World]:
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status_after"])
-async def test_one_reply_is_one_text(world: World, alice: Texter, kind: str) -> None:
+async def test_one_reply_is_one_text(world: World, alice: Texter, kind: Kind) -> None:
     """Whether the carrier got it or not before the connection broke: the phone has one text."""
     thread = await world.thread_with(alice)
-    world.ringcentral.faults.add(kind, method="POST", path=SMS, status=502, body="bad gateway")  # type: ignore[arg-type]  # one of the kinds
+    world.ringcentral.faults.add(kind, method="POST", path=SMS, status=502, body="bad gateway")
     reply = await thread.reply("Until 6 pm")
     await alice.expect_sms("Until 6 pm")
     await thread.expect_mark(reply)
@@ -57,10 +58,10 @@ async def test_a_carrier_that_cannot_be_reached_is_tried_again(world: World, ali
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status_after"])
 @pytest.mark.parametrize("posts", [1, 2])
 async def test_one_text_is_one_message_in_slack(
-    world: World, alice: Texter, kind: str, posts: int
+    world: World, alice: Texter, kind: Kind, posts: int
 ) -> None:
     """Whether Slack got it or not: there is one card, and the text once in its thread."""
-    world.slack.faults.add(kind, path=POST, status=502, body="bad gateway", times=posts)  # type: ignore[arg-type]  # one of the kinds
+    world.slack.faults.add(kind, path=POST, status=502, body="bad gateway", times=posts)
     await alice.texts("Is my order ready?")
     thread = await world.expect_thread("Is my order ready?")
     await world.expect_silence()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge.sandbox.faults import Kind
 from tests.scenarios.world import QUICK_LOOKS, UNPACED, Texter, Thread, World, connected_world
 
 HOLD_SECONDS = 5.0
@@ -47,12 +48,12 @@ async def test_ten_texts_each_way_arrive_in_order(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", ["slow", "slow_after", "status_after"])
-async def test_a_slow_first_text_is_not_passed(world: World, kind: str) -> None:
+async def test_a_slow_first_text_is_not_passed(world: World, kind: Kind) -> None:
     """While one is slow, or being looked for, those after it wait, to the phone and to Slack."""
     alice = world.texter("+14155550100")
     thread = await world.thread_with(alice, "Hello")
-    world.ringcentral.faults.add(kind, method="POST", path=SMS, seconds=0.4, status=502)  # type: ignore[arg-type]  # one of the kinds
-    world.slack.faults.add(kind, path=POST, seconds=0.4, status=502)  # type: ignore[arg-type]  # one of the kinds
+    world.ringcentral.faults.add(kind, method="POST", path=SMS, seconds=0.4, status=502)
+    world.slack.faults.add(kind, path=POST, seconds=0.4, status=502)
     await _write(world, thread, alice, 4)
     await _expect_order(thread, alice, 4)
 
