@@ -36,11 +36,9 @@ from storage.database import Database
 from storage.lookups import find_of_earlier_attempts, find_own, find_taken_by_others
 
 SEND_PATH = "/restapi/v1.0/account/~/extension/~/sms"
-# Wider than any clock is wrong by, as a look that misses the record sends the text twice: the
-# attempt's start is told by its starter's clock, the offset by the looker's. What other messages
-# account for is left out anyway.
-LOOK_BEFORE = timedelta(minutes=10)
-LOOK_AFTER = timedelta(minutes=10)
+# RingCentral's times are whole seconds, and its clock is known to about one.
+LOOK_BEFORE = timedelta(seconds=5)
+LOOK_AFTER = timedelta(seconds=120)  # the last look is 60 s past the deadline
 LOOK_PAGE = 250
 WATERMARK = "RingCentral"  # a developer account puts a sentence with it in front of each text
 
