@@ -24,7 +24,7 @@ sandbox: $(VENV)/installed ## Run the bridge with simulated Slack, RingCentral a
 	@$(BIN)/python -m bridge sandbox
 
 test: $(VENV)/installed-dev ## Run all tests but the bench's own, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q --ignore tests/bench $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q --ignore tests/bench $(ARGS)
 
 check: $(VENV)/installed-dev ## Format, lint, types, import rules
 	$(BIN)/ruff format --check .
