@@ -168,7 +168,7 @@ async def test_two_workers_never_claim_the_same(database: Database, database_url
     await database.write(fill)
     other = await Database.open(database_url)
     taken: list[int] = []
-    for rounds in range(6):  # who looks while another locks sees the same ten, and gets none of them
+    for rounds in range(6):  # whoever looks while another locks sees the same ten, and gets none
         batches = await asyncio.gather(
             *(
                 each.write(claim_due, f"{worker}/{rounds}", 10)
