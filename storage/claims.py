@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -195,6 +195,7 @@ def start(
     worker: str,
     machine_now: datetime,
     deadline_at: datetime,
+    clock_offset: timedelta | None = None,
 ) -> int | None:
     """Commit that an attempt begins; None where the claim is lost or may no longer go.
 
@@ -205,7 +206,11 @@ def start(
             signal(session, SIGNAL)
         return None
     attempt = Attempt(
-        delivery_id=delivery_id, worker=worker, started_at=machine_now, deadline_at=deadline_at
+        delivery_id=delivery_id,
+        worker=worker,
+        started_at=machine_now,
+        provider_started_at=None if clock_offset is None else machine_now + clock_offset,
+        deadline_at=deadline_at,
     )
     insert(session, attempt)
     return attempt.id
@@ -221,7 +226,7 @@ def _start(
         ~_is_closed(machine_now),
         ~_comes_after_another(),
     )
-    return mine.values(state="started", attempts=Delivery.attempts + 1, looks=0)
+    return mine.values(state="started", attempts=Delivery.attempts + 1, looks=0, looks_unanswered=0)
 
 
 @prepared.rowcount
@@ -399,7 +404,7 @@ def become_unsure(session: Session, delivery_id: int, claim_name: str, look_at: 
             col(Delivery.claim) == claim_name,
             col(Delivery.state) == "started",
         )
-        .values(state="unsure", look_at=look_at, looks=0, lease_until_at=None),
+        .values(state="unsure", look_at=look_at, looks=0, looks_unanswered=0, lease_until_at=None),
     )
     if unsure:
         signal(session, SIGNAL)  # the worker sleeps no longer than until the look
@@ -435,9 +440,9 @@ def claim_look(
 
 
 def look_again(
-    session: Session, delivery_id: int, claim_name: str, look_at: datetime, *, counts: bool
+    session: Session, delivery_id: int, claim_name: str, look_at: datetime, *, answered: bool
 ) -> None:
-    """The look decided nothing yet; `counts` is false where the provider did not answer it."""
+    """The look decided nothing yet; `answered` is false where the provider did not answer it."""
     again = _rows(
         session,
         update(Delivery)
@@ -446,7 +451,11 @@ def look_again(
             col(Delivery.claim) == claim_name,
             col(Delivery.state) == "unsure",
         )
-        .values(look_at=look_at, looks=Delivery.looks + (1 if counts else 0)),
+        .values(
+            look_at=look_at,
+            looks=Delivery.looks + (1 if answered else 0),
+            looks_unanswered=0 if answered else Delivery.looks_unanswered + 1,
+        ),
     )
     if again:
         signal(session, SIGNAL)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, CursorResult, Update, func, literal_column, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from storage import prepared
 from storage.database import insert_ignore, signal
 from storage.ids import new_marker
-from storage.tables import UNSETTLED_STATES, Delivery
+from storage.tables import UNSETTLED_STATES, Attempt, Delivery
 
 SIGNAL = "deliveries"
 NOT_STARTED = ("waiting", "claimed")
@@ -56,6 +57,7 @@ def enqueue(session: Session, owed: Owed, now: datetime) -> bool:
         "state": "waiting",
         "attempts": 0,
         "looks": 0,
+        "looks_unanswered": 0,
         "version": 1,
         "shown_version": 0,
         "created_at": now,
@@ -189,6 +191,7 @@ def reopen(
             due_at=due_at,
             attempts=0,
             looks=0,
+            looks_unanswered=0,
             claim=None,
             reason=None,
             settled_at=None,
@@ -255,19 +258,21 @@ def release(session: Session, side: str, reason: str, now: datetime) -> int:
     return released
 
 
-def has_unsettled_attempt(session: Session, lane: str) -> bool:
-    """True while something of this lane may be at the provider without our knowing its id."""
-    return _get_unsettled_attempt(session, lane) is not None
-
-
-@prepared.first
-def _get_unsettled_attempt(lane: str) -> SelectOfScalar[int | None]:
-    query = select(col(Delivery.id)).where(
-        is_unsettled(),
-        Delivery.lane == lane,
-        col(Delivery.state).in_(("started", "unsure", "parked")),
+@prepared.every
+def find_attempts_in_question(lane: str) -> SelectOfScalar[Attempt]:
+    """The attempts of a lane that may have made something at the provider whose id we lack."""
+    tried = aliased(Attempt)
+    newest = select(func.max(tried.id)).where(tried.delivery_id == Delivery.id)
+    return (
+        select(Attempt)
+        .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+        .where(
+            is_unsettled(),
+            Delivery.lane == lane,
+            col(Delivery.state).in_(("started", "unsure", "parked")),
+            col(Attempt.id) == newest.correlate(Delivery).scalar_subquery(),
+        )
     )
-    return query.limit(1)
 
 
 def count_open(session: Session) -> list[tuple[str, str, int, datetime]]:

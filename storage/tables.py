@@ -320,6 +320,7 @@ class Delivery(SQLModel, table=True):
     lease_until_at: datetime | None = _time(optional=True)
     look_at: datetime | None = _time(optional=True)
     looks: int = 0
+    looks_unanswered: int = 0
     version: int = 1
     shown_version: int = 0
     external_id: str | None = None
@@ -331,6 +332,9 @@ class Delivery(SQLModel, table=True):
 class Attempt(SQLModel, table=True):
     """One try at a delivery; `started_at` (machine time) is committed before the first byte leaves.
 
+    `provider_started_at` is the same moment by the provider's clock, where its sender knew that:
+    whoever looks for what it made may have a clock that is wrong in another way.
+
     `outcome` is null while it is in flight, then accepted, later, refused, or unsure.
     `reported` is true where the sender itself lived to tell the outcome.
     """
@@ -339,6 +343,7 @@ class Attempt(SQLModel, table=True):
     delivery_id: int = _reference("delivery.id", index=True)
     worker: str
     started_at: datetime = _time()
+    provider_started_at: datetime | None = _time(optional=True)
     deadline_at: datetime = _time()
     outcome: str | None = None
     reported: bool = False

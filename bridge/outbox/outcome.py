@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlmodel import Session
@@ -85,7 +85,7 @@ Finding = Accepted | Absent | Several | CannotLook
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery as its claim found it. `started_at` is set for one that is looked up."""
+    """A delivery as its claim found it. The three times are set for one that is looked up."""
 
     id: int
     subject_type: str
@@ -102,15 +102,20 @@ class Claimed:
     claim: str
     external_id: str | None
     started_at: datetime | None = None
+    provider_started_at: datetime | None = None
     deadline_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What a sender sends, and what the start of the attempt records with it."""
+    """What a sender sends, and what the start of the attempt records with it.
+
+    `clock_offset` is the provider's clock minus ours, where the sender knows it.
+    """
 
     content: object
     record: Callable[[Session], None] | None = None
+    clock_offset: timedelta | None = None
 
 
 class Sender(Protocol):

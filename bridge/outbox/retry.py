@@ -15,6 +15,8 @@ LOOK_PAUSE_SECONDS = 10.0
 # Past the last look's time. With a person to ask, a lane waits 90 s in all; without one, where a
 # double would be the price, as long as an outage may last.
 UNANSWERED_SECONDS = {True: 10.0, False: 3600.0}
+# In a row: after a long stop that time is over before anybody could have looked.
+UNANSWERED_LOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,9 @@ def is_stale(due_at: datetime, now: datetime, *, goes_stale: bool) -> bool:
 
 @dataclass(frozen=True)
 class LookAgain:
-    """Look once more at `look_at`, machine time; `counts` if this look was answered."""
+    """Look once more at `look_at`, machine time."""
 
     look_at: datetime
-    counts: bool
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def after_look(
     finding: Finding,
     *,
     looks: int,
+    looks_unanswered: int = 0,
     deadline_at: datetime,
     machine_now: datetime,
     fate_is_known: bool,
@@ -93,7 +95,8 @@ def after_look(
 ) -> LookAgain | CountAsAbsent | AskAPerson:
     """What to do when a look found nothing, could not be made, or found too much.
 
-    `looks` counts the answered ones before this. `looks_after` are spans since the attempt was
+    `looks` counts the answered ones before this, `looks_unanswered` those since the last answer.
+    `looks_after` are spans since the attempt was
     reported; the last one counts from its deadline instead, so that nothing can still be on its
     way, and that look alone can tell that nothing is there. `fate_is_known` is true where the
     sender itself told that it failed, or is known to be dead: a worker that is only stopped may
@@ -103,17 +106,17 @@ def after_look(
     match finding:
         case CannotLook(after_seconds=after_seconds):
             until_at = last_at + timedelta(seconds=UNANSWERED_SECONDS[has_a_person])
-            if machine_now >= until_at:
+            if machine_now >= until_at and looks_unanswered + 1 >= UNANSWERED_LOOKS:
                 return AskAPerson("the provider does not answer")
             look_at = machine_now + timedelta(seconds=after_seconds or LOOK_PAUSE_SECONDS)
-            return LookAgain(min(look_at, until_at), False)
+            return LookAgain(look_at if machine_now >= until_at else min(look_at, until_at))
         case Absent() if machine_now >= last_at:
             return CountAsAbsent() if fate_is_known else AskAPerson("its sender may still send")
         case Absent() if looks + 1 < len(looks_after) - 1:
             # the spans count from the report, and this look was made at one of them
             wait = looks_after[looks + 1] - looks_after[looks]
-            return LookAgain(min(machine_now + timedelta(seconds=wait), last_at), True)
+            return LookAgain(min(machine_now + timedelta(seconds=wait), last_at))
         case Absent():
-            return LookAgain(last_at, True)
+            return LookAgain(last_at)
         case _:
             return AskAPerson("more than one record could be it")

@@ -18,6 +18,7 @@ from bridge.outbox import gates as permits
 from bridge.outbox import retry
 from bridge.outbox.outcome import (
     Accepted,
+    CannotLook,
     Claimed,
     Finding,
     OnSettled,
@@ -183,9 +184,11 @@ class Settler:
             )
             self._end(session, delivery, finding)
             return
+        row = deliveries.get(session, delivery.id)
         decision = retry.after_look(
             finding,
-            looks=deliveries.get(session, delivery.id).looks,
+            looks=row.looks,
+            looks_unanswered=row.looks_unanswered,
             deadline_at=attempt.deadline_at,
             machine_now=machine_now,
             fate_is_known=fate_is_known,
@@ -193,8 +196,9 @@ class Settler:
             looks_after=self._timing.looks_after_seconds,
         )
         match decision:
-            case retry.LookAgain(look_at=look_at, counts=counts):
-                claims.look_again(session, delivery.id, delivery.claim, look_at, counts=counts)
+            case retry.LookAgain(look_at=look_at):
+                answered = not isinstance(finding, CannotLook)
+                claims.look_again(session, delivery.id, delivery.claim, look_at, answered=answered)
             case retry.CountAsAbsent():
                 later = TryLater("absent", after_seconds=0.0)
                 self._wait(session, delivery, later, from_state="unsure")

@@ -309,6 +309,7 @@ class Worker:
             worker=self._liveness.name,
             machine_now=machine_now,
             deadline_at=deadline_at,
+            clock_offset=ready.clock_offset,
         )
         if attempt_id is None:
             return None
@@ -421,6 +422,7 @@ def _claimed(row: Delivery, attempt: Attempt | None = None) -> Claimed:
         claim=row.claim or "",
         external_id=row.external_id,
         started_at=attempt.started_at if attempt else None,
+        provider_started_at=attempt.provider_started_at if attempt else None,
         deadline_at=attempt.deadline_at if attempt else None,
     )
 

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from bridge.relay import conversations, lanes, notices, receipts
 from bridge.relay.conversations import Place
+from bridge.relay.echoes import window_of
 from bridge.relay.segments import normalised
 from bridge.relay.texts import CarrierRecord, NewText, Reply
 from storage import (
@@ -92,7 +93,7 @@ def relay_app_text_to_slack(
     known = copies.get_message_id(session, "ringcentral", record.store, record.record_id)
     if known is not None:
         return receipts.apply_receipt(session, known, record, now)
-    if deliveries.has_unsettled_attempt(session, lanes.texted_lane(place.conversation_id)):
+    if _may_be_ours(session, place.conversation_id, record):
         kept_records.keep(
             session, record.store, record.record_id, place.conversation_id, record.to_json(), now
         )
@@ -101,15 +102,24 @@ def relay_app_text_to_slack(
 
 
 def release_kept(session: Session, conversation_id: int, now: datetime) -> None:
-    """The conversation's attempts are settled: what they did not make came from the app.
+    """An attempt of the conversation is settled: what no attempt can have made came from the app.
 
     What they made tells what the carrier has said of it meanwhile.
     """
-    if deliveries.has_unsettled_attempt(session, lanes.texted_lane(conversation_id)):
+    kept_before = kept_records.take_all(session, conversation_id)
+    if not kept_before:
         return
     inbox = inboxes.get(session, conversation_rows.get(session, conversation_id).inbox_id)
-    for kept in kept_records.take_all(session, conversation_id):
+    for kept in kept_before:  # what is still in question is kept again
         relay_app_text_to_slack(session, CarrierRecord.from_json(kept), inbox, now)
+
+
+def _may_be_ours(session: Session, conversation_id: int, record: CarrierRecord) -> bool:
+    attempts = deliveries.find_attempts_in_question(session, lanes.texted_lane(conversation_id))
+    return any(
+        window_of(each.started_at, each.deadline_at, each.provider_started_at).has(record.sent_at)
+        for each in attempts
+    )
 
 
 def adopt_kept(session: Session, message: Message) -> None:

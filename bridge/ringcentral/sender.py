@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session
 
-from bridge.clock import machine_now
 from bridge.outbox.outcome import (
     Absent,
     Accepted,
@@ -23,6 +21,7 @@ from bridge.outbox.outcome import (
     TryLater,
     Unsure,
 )
+from bridge.relay.echoes import Window, window_of
 from bridge.relay.segments import normalised
 from bridge.relay.texts import CarrierRecord
 from bridge.ringcentral.client import RingCentralClient
@@ -36,9 +35,6 @@ from storage.database import Database
 from storage.lookups import find_of_earlier_attempts, find_own, find_taken_by_others
 
 SEND_PATH = "/restapi/v1.0/account/~/extension/~/sms"
-# RingCentral's times are whole seconds, and its clock is known to about one.
-LOOK_BEFORE = timedelta(seconds=5)
-LOOK_AFTER = timedelta(seconds=120)  # the last look is 60 s past the deadline
 LOOK_PAGE = 250
 WATERMARK = "RingCentral"  # a developer account puts a sentence with it in front of each text
 
@@ -52,6 +48,7 @@ class LoadedText:
 
     text: OutgoingText
     login_id: int
+    region: str
     markup: str | None
     team_id: str
     author_id: str | None
@@ -90,6 +87,7 @@ class RingCentralSender:
                 body=message.body,
             ),
             login_id=inbox.login_id,
+            region=inbox.region,
             markup=message.markup,
             team_id=threads.get(session, message.thread_id).team_id,
             author_id=message.author_id,
@@ -97,7 +95,10 @@ class RingCentralSender:
         )
 
     async def prepare(self, delivery: Claimed, loaded: object) -> Ready | Refused | TryLater:  # noqa: ARG002 -- the protocol's signature
-        """Resolve the names in it; have a token, so that a start is followed by its request."""
+        """Resolve the names in it; have a token, so that a start is followed by its request.
+
+        RingCentral's clock is learned before the first text, for the look it may need.
+        """
         assert isinstance(loaded, LoadedText)
         body: str | Refused | TryLater = loaded.text.body
         if loaded.markup is not None:
@@ -107,12 +108,17 @@ class RingCentralSender:
         fault = find_fault(body)
         if fault is not None:
             return fault
+        client = self._client_of(loaded.login_id)
         try:
-            await self._client_of(loaded.login_id).ready()
+            await client.ready()
+            offset = await client.server_clock()
         except NotSent as problem:
             return later_of(problem)
+        except Problem as problem:  # a lost answer would be looked for by a clock nobody knows
+            return TryLater(problem.code)
         content = replace(loaded, text=replace(loaded.text, body=body))
-        return Ready(content, record=_BodyRecord(loaded.text.message_id, body))
+        record = _BodyRecord(loaded.text.message_id, body)
+        return Ready(content, record, clock_offset=offset)
 
     async def send(self, delivery: Claimed, content: object) -> Outcome:
         """POST /sms, once. Its permit came with the claim."""
@@ -154,22 +160,29 @@ class RingCentralSender:
         self, delivery: Claimed, content: LoadedText
     ) -> list[CarrierRecord]:
         client, text = self._client_of(content.login_id), content.text
-        assert delivery.started_at is not None, "only a started attempt is looked for"
-        offset = await client.server_clock()
-        earliest_at = delivery.started_at + offset - LOOK_BEFORE
+        window = await _window_of(delivery, client)
         params = {
             "messageType": "SMS",
             "direction": "Outbound",
             "phoneNumber": text.to_numbers[0],
-            "dateFrom": render_time(earliest_at),
-            "dateTo": render_time((delivery.deadline_at or machine_now()) + offset + LOOK_AFTER),
+            "dateFrom": render_time(window.earliest_at),
+            "dateTo": render_time(window.latest_at),
             "perPage": LOOK_PAGE,
         }
         answer = await read_store(client, text.store, "message-store", params, delivery.priority)
         parsed = [
-            parse_record(each, store=text.store, own_numbers=()) for each in _all_records(answer)
+            parse_record(each, store=text.store, own_numbers=(), region=content.region)
+            for each in _all_records(answer)
         ]
-        return [each for each in parsed if each is not None and each.sent_at >= earliest_at]
+        return [each for each in parsed if each is not None and window.has(each.sent_at)]
+
+
+async def _window_of(delivery: Claimed, client: RingCentralClient) -> Window:
+    assert delivery.started_at is not None, "only a started attempt is looked for"
+    assert delivery.deadline_at is not None, "a started attempt has one"
+    times = (delivery.started_at, delivery.deadline_at, delivery.provider_started_at)
+    offset = None if delivery.provider_started_at else await client.server_clock()
+    return window_of(*times, offset)
 
 
 def _all_records(answer: Mapping[str, Any]) -> list[Any]:

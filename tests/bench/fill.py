@@ -336,6 +336,7 @@ class _Past:
             state="accepted",
             attempts=1,
             looks=0,
+            looks_unanswered=0,
             version=version,
             shown_version=version,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -283,6 +284,36 @@ async def test_a_skewed_clock_hides_nothing(texting: Texting) -> None:
     texting.simulator.faults.add("drop_after", method="POST", path="/sms")
     assert isinstance(await texting.send(delivery), Unsure)
     assert isinstance(await texting.look(delivery), Accepted)
+
+
+@pytest.mark.parametrize("texting", [-75.0, 90.0], indirect=True)
+@pytest.mark.parametrize("wrong_by_seconds", [-60, 60])
+async def test_a_wrong_clock_of_the_sending_machine_hides_nothing(
+    texting: Texting, wrong_by_seconds: int
+) -> None:
+    """Another machine sent it, a minute off ours: the look goes by RingCentral's time alone."""
+    wrong_by = timedelta(seconds=wrong_by_seconds)
+    delivery = await texting.owed("Ready", started=True)
+    await texting.app_sends("Ready")
+    assert delivery.started_at is not None
+    assert delivery.deadline_at is not None
+    sent_elsewhere = replace(
+        delivery,
+        started_at=delivery.started_at + wrong_by,
+        provider_started_at=texting.simulator.clock.now(),
+        deadline_at=delivery.deadline_at + wrong_by,
+    )
+    assert isinstance(await texting.look(sent_elsewhere), Accepted)
+
+
+@pytest.mark.parametrize("texting", [90.0], indirect=True)
+async def test_the_carriers_clock_is_known_before_the_first_text(texting: Texting) -> None:
+    """A process that has its token from another's purchase asks for the time once."""
+    delivery = await texting.owed("Ready")
+    prepared = await texting.sender.prepare(delivery, await texting.load(delivery))
+    assert isinstance(prepared, Ready)
+    assert prepared.clock_offset is not None
+    assert abs(prepared.clock_offset.total_seconds() - 90) < 5
 
 
 async def test_what_was_not_taken_is_absent(texting: Texting) -> None:

@@ -244,6 +244,17 @@ async def test_while_a_person_must_decide_echoes_are_kept(desk: Desk) -> None:
     assert len(await desk.find(Message, origin="ringcentral_app")) == 1
 
 
+async def test_a_parked_text_hides_no_later_text_of_the_app(desk: Desk) -> None:
+    """A text sent from the app long after the lost attempt is shown, whoever decides what when."""
+    message = await replied(desk)
+    await desk.park(await desk.text_of(message))
+    an_hour_later = makers.NOW + timedelta(hours=1)
+    later = makers.own_record(record_id="79", sent_at=an_hour_later)
+    assert await desk.arrives(makers.own_record(record_id="78")) == "kept"
+    assert await desk.arrives(later) == "relayed"
+    assert len(await desk.kept()) == 1
+
+
 async def test_it_was_sent_takes_the_kept_record_for_its_own(desk: Desk) -> None:
     """When a person says it was sent, its record is not shown as another text."""
     message = await replied(desk)

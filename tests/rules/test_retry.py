@@ -123,6 +123,7 @@ def look(
     *,
     looks: int,
     at_seconds: float,
+    looks_unanswered: int = 2,
     deadline_seconds: float = 20.0,
     fate_is_known: bool = True,
     has_a_person: bool = True,
@@ -132,6 +133,7 @@ def look(
     return after_look(
         finding or Absent(),
         looks=looks,
+        looks_unanswered=looks_unanswered,
         deadline_at=after(deadline_seconds),
         machine_now=after(at_seconds),
         fate_is_known=fate_is_known,
@@ -142,8 +144,8 @@ def look(
 def test_looks_are_at_2_and_10_s_and_one_past_the_deadline() -> None:
     """Two early looks find most; the one a minute past the deadline alone counts as absent."""
     assert first_look_at(NOW) == after(2)
-    assert look(looks=0, at_seconds=2) == LookAgain(after(10), counts=True)
-    assert look(looks=1, at_seconds=10) == LookAgain(after(80), counts=True)
+    assert look(looks=0, at_seconds=2) == LookAgain(after(10))
+    assert look(looks=1, at_seconds=10) == LookAgain(after(80))
     assert look(looks=2, at_seconds=80) == CountAsAbsent()
 
 
@@ -187,13 +189,31 @@ def test_a_look_that_could_not_be_made_is_no_look(
     """Where the provider does not answer, nothing is concluded from it but that time passes."""
     unanswered = CannotLook("unreachable", after_seconds)
     decision = look(looks=1, at_seconds=at_seconds, finding=unanswered)
-    assert decision == LookAgain(after(look_seconds), counts=False)
+    assert decision == LookAgain(after(look_seconds))
 
 
 def test_a_text_holds_up_its_lane_for_ninety_seconds_at_most() -> None:
     """A provider that does not answer leaves it to a person, and later texts go."""
     decision = look(looks=0, at_seconds=90, finding=CannotLook("unreachable"))
     assert isinstance(decision, AskAPerson)
+
+
+@pytest.mark.parametrize("has_a_person", [True, False])
+def test_after_a_long_stop_one_silent_look_concludes_nothing(has_a_person: bool) -> None:
+    """The time is over before anybody could look: the provider is asked three times first."""
+    day_seconds = 86_400.0
+    decisions = [
+        look(
+            looks=0,
+            looks_unanswered=unanswered,
+            at_seconds=day_seconds,
+            finding=CannotLook("unreachable"),
+            has_a_person=has_a_person,
+        )
+        for unanswered in range(3)
+    ]
+    assert decisions[:2] == [LookAgain(after(day_seconds + 10))] * 2
+    assert isinstance(decisions[2], AskAPerson)
 
 
 @pytest.mark.parametrize(("at_seconds", "gives_up"), [(90, False), (3000, False), (3680, True)])

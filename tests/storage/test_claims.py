@@ -368,13 +368,18 @@ async def test_only_answered_looks_count(database: Database) -> None:
     delivery_id = await started(database)
     await database.write(claims.become_unsure, delivery_id, "w/1", at(2))
 
-    def again(session: Session, counts: bool) -> None:
-        claims.look_again(session, delivery_id, "w/1", at(10), counts=counts)
+    async def counted_after(*answers: bool) -> tuple[int, int]:
+        for answered in answers:
+            await database.write(again, answered)
+        found = await get(database, delivery_id)
+        return found.looks, found.looks_unanswered
 
-    await database.write(again, False)
-    assert (await get(database, delivery_id)).looks == 0
-    await database.write(again, True)
-    assert (await get(database, delivery_id)).looks == 1
+    def again(session: Session, answered: bool) -> None:
+        claims.look_again(session, delivery_id, "w/1", at(10), answered=answered)
+
+    assert await counted_after(False, False) == (0, 2)
+    assert await counted_after(True) == (1, 0)
+    assert await counted_after(False) == (1, 1)
 
 
 async def test_unsure_is_for_what_was_started(database: Database) -> None:

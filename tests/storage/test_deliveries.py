@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from storage import claims, deliveries
 from storage.database import Database
-from storage.tables import Delivery
+from storage.tables import Attempt, Delivery
 from tests import makers
 from tests.makers import NOW, at
 
@@ -192,16 +192,30 @@ async def test_bring_forward_never_puts_off(database: Database) -> None:
     ]
 
 
-async def test_which_attempts_are_unsettled(database: Database) -> None:
-    """From the start until somebody knows, a record may be ours."""
+async def test_which_attempts_are_in_question(database: Database) -> None:
+    """From the start until somebody knows, a record may be the newest attempt's."""
     delivery = await owe(database, lane="a")
+
+    def try_it(session: Session) -> None:
+        session.add(
+            Attempt(
+                delivery_id=makers.id_of(delivery), worker="w", started_at=NOW, deadline_at=at(20)
+            )
+        )
+
+    async def in_question(lane: str) -> list[int | None]:
+        found = await database.read(deliveries.find_attempts_in_question, lane)
+        return [each.id for each in found]
+
+    await database.write(try_it)
+    await database.write(try_it)
     expected = dict.fromkeys(("started", "unsure", "parked"), True) | dict.fromkeys(
         ("waiting", "claimed", "accepted", "refused", "cancelled"), False
     )
     for state, unsettled in expected.items():
         await database.write(put, delivery, state=state)
-        assert await database.read(deliveries.has_unsettled_attempt, "a") is unsettled, state
-        assert not await database.read(deliveries.has_unsettled_attempt, "b")
+        assert await in_question("a") == ([2] if unsettled else []), state
+        assert await in_question("b") == []
 
 
 # What was settled costs nothing
@@ -214,7 +228,9 @@ QUERIES: dict[str, Callable[[Session], object]] = {
     "find_leased": claims.find_leased,
     "next_due_at": lambda session: claims.next_due_at(session, NOW),
     "next_machine_at": lambda session: claims.next_machine_at(session, NOW),
-    "has_unsettled_attempt": lambda session: deliveries.has_unsettled_attempt(session, "lane 5"),
+    "find_attempts_in_question": lambda session: deliveries.find_attempts_in_question(
+        session, "lane 5"
+    ),
     "release": lambda session: deliveries.release(session, "slack", "gap", NOW),
     "bring_forward": lambda session: deliveries.bring_forward(session, "lane 5", NOW),
     "count_open": deliveries.count_open,
@@ -235,7 +251,7 @@ def add_settled(session: Session) -> None:
     )
     columns = (
         "subject_type, side, kind, part, marker, gate, priority, due_at, attempts, looks,"
-        " version, shown_version, created_at"
+        " looks_unanswered, version, shown_version, created_at"
     )
     session.execute(
         text(

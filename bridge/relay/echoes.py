@@ -1,0 +1,42 @@
+"""When an attempt may have made what a message store shows. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# RingCentral's times are whole seconds, and its clock is known to about one.
+BEFORE = timedelta(seconds=5)
+AFTER = timedelta(seconds=120)  # the last look is 60 s past the deadline
+UNKNOWN_CLOCK = timedelta(minutes=10)  # where nobody knew the provider's clock: ours may be wrong
+
+
+@dataclass(frozen=True)
+class Window:
+    """What an attempt made has a time within this, by the provider's clock."""
+
+    earliest_at: datetime
+    latest_at: datetime
+
+    def has(self, sent_at: datetime) -> bool:
+        """Whether a record of that time may be it."""
+        return self.earliest_at <= sent_at <= self.latest_at
+
+
+def window_of(
+    started_at: datetime,
+    deadline_at: datetime,
+    provider_started_at: datetime | None,
+    offset: timedelta | None = None,
+) -> Window:
+    """The window of an attempt: by the provider's clock as its sender knew it.
+
+    Where its sender knew none, by machine times and `offset`, the provider's clock minus ours;
+    without that a wide one.
+    """
+    spare = timedelta()
+    if provider_started_at is None and offset is None:
+        spare = UNKNOWN_CLOCK
+    begin_at = provider_started_at or started_at + (offset or timedelta())
+    end_at = begin_at + (deadline_at - started_at)
+    return Window(begin_at - BEFORE - spare, end_at + AFTER + spare)
