@@ -7,7 +7,7 @@ import asyncio
 import random
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,10 @@ from bridge.sandbox.supervisor import BridgeProcess, SandboxFailed, bridge_envir
 ALICE = "+14155550100"
 CHANNEL = "front-desk"
 SETTLE_SECONDS = 60.0
-RANDOM_KILLS = 40
+RANDOM_KILLS = 18
 SEED = 20261123
 
-STEPS = [
+IN_AND_OUT_STEPS = [
     "delivery.attempted kind=open",  # the card is posted, the text that opened it is not
     "ringcentral.notification_received",  # recorded, not acknowledged
     "slack.event_received",
@@ -36,6 +36,24 @@ STEPS = [
     "delivery.sent kind=mark",
     "delivery.started kind=update",
 ]
+COMMAND_STEPS = [
+    "slack.command_received",  # recorded, not acknowledged: the person is told that it failed
+    *(
+        f"delivery.{step} kind={kind}"
+        for kind in ("open", "text")  # the card, then the text
+        for step in ("prepared", "started", "sent", "attempted")
+    ),
+    "delivery.sent kind=post",  # what the thread shows of it
+    "delivery.sent kind=reply",  # the link to the thread
+]
+POSTGRESQL_STEPS = [
+    "ringcentral.notification_received",
+    "slack.event_received",
+    "delivery.claimed side=slack",
+    "delivery.sent kind=open",
+    "delivery.started side=ringcentral",
+    "delivery.sent side=ringcentral",
+]
 
 
 @dataclass
@@ -46,9 +64,19 @@ class Rig:
     ringcentral: RingCentralSimulator
     bridge: BridgeProcess
 
-    async def restart(self, dies_at: str = "") -> None:
+    @property
+    def armed_by(self) -> Path:
+        """The file without which an armed bridge does not die."""
+        return self.bridge.log_path.with_name("armed")
+
+    async def restart(self, dies_at: str = "", *, once_armed: bool = False) -> None:
         """Start the bridge again after its death; what was left to do may kill it at once."""
-        self.bridge.environment = {**self.bridge.environment, "VICTIM_DIES_AT": dies_at}
+        self.armed_by.unlink(missing_ok=True)
+        self.bridge.environment = {
+            **self.bridge.environment,
+            "VICTIM_DIES_AT": dies_at,
+            "VICTIM_ARMED_BY": str(self.armed_by) if once_armed else "",
+        }
         try:
             await self.bridge.start()
         except SandboxFailed:
@@ -64,8 +92,9 @@ class Rig:
         )
 
     def texted(self) -> Counter[str]:
-        """What reached Alice's phone."""
-        return Counter(self.ringcentral.phone(ALICE).texts_received)
+        """What reached phones."""
+        phones = self.ringcentral.world.carrier.phones.values()
+        return Counter(text for phone in phones for text in phone.texts_received)
 
     async def until_all(self, sent_in: list[str], sent_out: list[str]) -> None:
         """Wait until each text is on the other side."""
@@ -90,9 +119,8 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(template: Path, folder: Path) -> AsyncIterator[Rig]:
-    """A connected inbox with one open thread, ready to be killed."""
-    shutil.copy(template, folder / "bridge.db")
+async def rig(database_url: str, folder: Path) -> AsyncIterator[Rig]:
+    """A connected inbox, ready to be killed."""
     port = free_port()
     # Slack retries for minutes and then for a day; here a day of deaths passes within a minute.
     slack = SlackSimulator(rate_limits=False, retry_delays_seconds=(1.0,) * 60)
@@ -101,7 +129,7 @@ async def rig(template: Path, folder: Path) -> AsyncIterator[Rig]:
         environment = bridge_environment(
             slack,
             ringcentral,
-            database_url=f"sqlite:///{folder / 'bridge.db'}",
+            database_url=database_url,
             port=port,
             BRIDGE_HOLD_SECONDS="0",
             BRIDGE_RATE_LIMITS="0",
@@ -123,39 +151,71 @@ async def rig(template: Path, folder: Path) -> AsyncIterator[Rig]:
             await bridge.stop()
 
 
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A file of this test's own."""
+    shutil.copy(sqlite_template, tmp_path / "bridge.db")
+    return f"sqlite:///{tmp_path / 'bridge.db'}"
+
+
+@pytest.fixture
+def postgres_database_url(
+    postgres_template: str, new_postgres_database: Callable[[str], str]
+) -> str:
+    """A PostgreSQL database of this test's own."""
+    return new_postgres_database(postgres_template)
+
+
 @pytest.mark.timeout(280)
 async def test_a_kill_at_each_step_loses_and_doubles_nothing(
-    sqlite_template: Path, tmp_path: Path
+    sqlite_url: str, tmp_path: Path
 ) -> None:
     """A process that dies between two steps leaves a state from which both paths are completed."""
-    async with rig(sqlite_template, tmp_path) as made:
-        alice = made.ringcentral.phone(ALICE)
-        await alice.texts("in first", to=NUMBER)
-        await made.until(lambda: made.shown()["in first"], "the thread")
-        sent_in, sent_out = ["in first"], []
+    async with rig(sqlite_url, tmp_path) as made:
+        await _die_at_each(made, IN_AND_OUT_STEPS)
+
+
+@pytest.mark.timeout(280)
+async def test_a_kill_at_a_step_on_postgresql_loses_and_doubles_nothing(
+    postgres_database_url: str, tmp_path: Path
+) -> None:
+    """The same on the other engine, whose commits and locks are another's."""
+    async with rig(postgres_database_url, tmp_path) as made:
+        await _die_at_each(made, POSTGRESQL_STEPS)
+
+
+@pytest.mark.timeout(280)
+async def test_a_kill_at_each_step_of_a_command_loses_and_doubles_nothing(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """What `/sms` recorded gets its card, its text and its showing once, whatever dies between."""
+    async with rig(sqlite_url, tmp_path) as made:
         await made.bridge.stop()
-        for number, step in enumerate(STEPS):
-            await made.restart(dies_at=step)
-            sent_in += [f"in at {step}", f"new at {step}"]
-            await made.ringcentral.phone(f"+14155550{110 + number}").texts(sent_in[-1], to=NUMBER)
-            await alice.texts(sent_in[-2], to=NUMBER)
-            sent_out.append(f"out at {step}")
-            await _reply(made, sent_out[-1])
+        texts: list[str] = []
+        for number, step in enumerate(COMMAND_STEPS):
+            await made.restart(dies_at=step, once_armed=True)
+            await made.until_all(texts, texts)
+            made.armed_by.touch()
+            texts.append(f"typed at {step}")
+            typed = f"+1415555{140 + number:04d} {texts[-1]}"
+            await made.slack.command("Bea", CHANNEL, "/sms", typed)
             assert await _dies_within(made, SETTLE_SECONDS), f"nobody died at {step}"
         await made.restart()
-        await made.until_all(sent_in, sent_out)
+        await made.until_all(texts, texts)
         await _settled(made)
-        assert made.shown() == Counter(sent_in)
-        assert made.texted() == Counter(sent_out)
+        assert made.shown() == Counter(texts)
+        assert made.texted() == Counter(texts)
+        links = [each for each in made.slack.private_answers("Bea") if "/archives/" in each.text]
+        assert len(links) >= len(texts), "each is answered with its thread's address"
 
 
 @pytest.mark.timeout(280)
 async def test_kills_at_random_moments_lose_and_double_nothing(
-    sqlite_template: Path, tmp_path: Path
+    sqlite_url: str, tmp_path: Path
 ) -> None:
-    """Under steady traffic and dozens of kills, each text is on the other side exactly once."""
+    """Under steady traffic and many kills, each text is on the other side exactly once."""
     dice = random.Random(SEED)  # repeatable, not secret
-    async with rig(sqlite_template, tmp_path) as made:
+    async with rig(sqlite_url, tmp_path) as made:
         alice = made.ringcentral.phone(ALICE)
         await alice.texts("in first", to=NUMBER)
         await made.until(lambda: made.shown()["in first"], "the thread")
@@ -176,6 +236,27 @@ async def test_kills_at_random_moments_lose_and_double_nothing(
         await _settled(made)
         assert made.shown() == Counter(sent_in)
         assert made.texted() == Counter(sent_out)
+
+
+async def _die_at_each(made: Rig, steps: Sequence[str]) -> None:
+    alice = made.ringcentral.phone(ALICE)
+    await alice.texts("in first", to=NUMBER)
+    await made.until(lambda: made.shown()["in first"], "the thread")
+    sent_in, sent_out = ["in first"], []
+    await made.bridge.stop()
+    for number, step in enumerate(steps):
+        await made.restart(dies_at=step)
+        sent_in += [f"in at {step}", f"new at {step}"]
+        await made.ringcentral.phone(f"+14155550{110 + number}").texts(sent_in[-1], to=NUMBER)
+        await alice.texts(sent_in[-2], to=NUMBER)
+        sent_out.append(f"out at {step}")
+        await _reply(made, sent_out[-1])
+        assert await _dies_within(made, SETTLE_SECONDS), f"nobody died at {step}"
+    await made.restart()
+    await made.until_all(sent_in, sent_out)
+    await _settled(made)
+    assert made.shown() == Counter(sent_in)
+    assert made.texted() == Counter(sent_out)
 
 
 async def _reply(made: Rig, text: str) -> None:
