@@ -50,6 +50,8 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("nobody", body(to=[]), 400, "CMN-101"),
     ("1001 units", body("x" * 1001), 400, "CMN-101"),
     ("half of a surrogate pair", body("\ud83d"), 400, "CMN-101"),
+    ("half of a pair in a number", body(to="+1415555010\ud83d"), 400, "CMN-101"),
+    ("half of a pair in a name", body() | {"\ud83d": 1}, 400, "CMN-101"),
     ("501 emoji", body("😀" * 501), 400, "CMN-101"),
     ("words for a number", body(to="Alice"), 400, "CMN-101"),
     ("too short for a number", body(to="+1415555"), 400, "CMN-414"),

@@ -198,6 +198,27 @@ async def test_filters_are_baked_into_the_token() -> None:
         assert [each["subject"] for each in (await sync_since(api, token))["records"]] == ["In"]
 
 
+async def test_the_first_start_bounds_all_that_follows() -> None:
+    """A record from before the full sync's dateFrom stays unseen however it changes."""
+    async with dana_at() as (simulator, api):
+        old = await simulator.phone(ALICE).texts("Old", to=NUMBER)
+        simulator.clock.forward(60)
+        since = to_iso(old.created_at + timedelta(seconds=30))
+        token = (await full_sync(api, dateFrom=since))["syncInfo"]["syncToken"]
+        for _ in range(2):  # also by the token that the first incremental sync gave
+            await api.call("PUT", f"{STORE}/{old.message_id}", {"readStatus": "Read"})
+            again = await sync_since(api, token)
+            assert again["records"] == []
+            token = again["syncInfo"]["syncToken"]
+
+
+async def test_half_characters_of_a_phone_do_not_break_the_store() -> None:
+    """What a phone sent is listed as it came, in JSON's escapes where it has no other form."""
+    async with dana_at() as (simulator, api):
+        await simulator.phone(ALICE).texts("Cut \ud83d", to=NUMBER)
+        assert await texts_of(api) == ["Cut \ud83d"]
+
+
 async def test_a_record_count_leaves_older_ones_for_later() -> None:
     """With recordCount the newest come, and olderRecordsExist says that there are more."""
     async with dana_at() as (simulator, api):

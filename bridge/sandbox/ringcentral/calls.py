@@ -61,11 +61,8 @@ class Call:
         return self.headers.get("Content-Type", "").split(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """The body as JSON; raises CMN-103 when it is none."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            raise Refusal("CMN-103") from None
+        """The body as JSON; raises CMN-103 when it is none, CMN-101 for half characters in it."""
+        return read_json(self.body)
 
     def json_object(self) -> Json:
         read = self.json()
@@ -104,7 +101,37 @@ class Answer:
             return b""
         if isinstance(self.body, bytes):
             return self.body
-        return json.dumps(self.body, ensure_ascii=False).encode()
+        return write_json(self.body)
+
+
+def read_json(written: bytes) -> Any:
+    """What a request says in JSON.
+
+    JSON can name half of a surrogate pair, which is no character: refused as any value that its
+    parameter cannot have.
+    """
+    try:
+        read = json.loads(written)
+    except ValueError:
+        raise Refusal("CMN-103") from None
+    members = read if isinstance(read, dict) else {"": read}
+    for name, value in members.items():
+        if not _is_whole([name, value]):
+            raise Refusal("CMN-101", parameter=name.encode(errors="replace").decode())
+    return read
+
+
+def write_json(value: Any) -> bytes:
+    """UTF-8, or escapes throughout where it holds half characters, as a phone can send them."""
+    return json.dumps(value, ensure_ascii=not _is_whole(value)).encode()
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def paging(page: int, per_page: int, total: int, shown: int) -> Json:

@@ -90,7 +90,7 @@ class Carrier:
         now = self._clock.now()
         message_id = self._mailboxes.next_id()
         people = {from_number, *to_numbers}
-        copy_of_text = Attachment(message_id, "Text", "text/plain", text.encode())
+        copy_of_text = Attachment(message_id, "Text", "text/plain", text.encode(errors="replace"))
         return Message(
             message_id=message_id,
             store_id=store.extension_id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import json
 import secrets
 import uuid
 from collections import deque
@@ -18,6 +17,7 @@ from yarl import URL
 
 from bridge.sandbox.faults import Faults
 from bridge.sandbox.ringcentral.account import Account
+from bridge.sandbox.ringcentral.calls import write_json
 from bridge.sandbox.ringcentral.clock import SimulatorClock, to_iso
 from bridge.sandbox.ringcentral.consents import Consent
 from bridge.sandbox.ringcentral.errors import Refusal
@@ -202,7 +202,7 @@ class Notifier:
     ) -> tuple[int, int, aiohttp.ClientResponse]:
         if self._http is None:
             raise ConnectionError("the simulator is stopped")
-        data = b"" if envelope is None else json.dumps(envelope, ensure_ascii=False).encode()
+        data = b"" if envelope is None else write_json(envelope)
         all_headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, **headers}
         async with self._http.post(
             URL(address), data=data, headers=all_headers, allow_redirects=False

@@ -15,7 +15,7 @@ from aiohttp import WSMsgType, web
 from multidict import MultiDict
 from yarl import URL
 
-from bridge.sandbox.ringcentral.calls import Call
+from bridge.sandbox.ringcentral.calls import Call, write_json
 from bridge.sandbox.ringcentral.clock import to_iso
 from bridge.sandbox.ringcentral.routes import answer
 from bridge.sandbox.ringcentral.sessions import Session
@@ -132,7 +132,7 @@ class Sockets:
         connection.last_frame_at = self._world.clock.now()
         # A socket that died between the look and the write loses nothing: events are buffered.
         with contextlib.suppress(ConnectionError):
-            await connection.socket.send_str(json.dumps(frame, ensure_ascii=False))
+            await connection.socket.send_str(write_json(frame).decode())
 
     async def push(self, connection_id: str, envelope: dict[str, Any]) -> None:
         """Send one event, and keep it for a recovery."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
 from bridge.sandbox.ringcentral.account import Extension, PhoneNumber
 from bridge.sandbox.ringcentral.api.whose import only_self
-from bridge.sandbox.ringcentral.calls import Answer, Call, Json
+from bridge.sandbox.ringcentral.calls import Answer, Call, Json, read_json
 from bridge.sandbox.ringcentral.dialing import is_domestic, read_number, region_of
 from bridge.sandbox.ringcentral.errors import Refusal
 from bridge.sandbox.ringcentral.phones import OutsideFile
@@ -55,10 +54,7 @@ def _envelope(call: Call) -> Json:
     first = call.parts[0] if call.parts else None
     if first is None or first.content_type != "application/json":
         raise Refusal("CMN-104")
-    try:
-        envelope = json.loads(first.content)
-    except ValueError:
-        raise Refusal("CMN-103") from None
+    envelope = read_json(first.content)
     if not isinstance(envelope, dict):
         raise Refusal("CMN-103")
     return envelope
@@ -103,11 +99,7 @@ def _read_text(body: Json, *, required: bool) -> str:
     text = body.get("text", "")
     if not isinstance(text, str) or (required and not text):
         raise Refusal("CMN-101", parameter="text")
-    try:
-        units = len(text.encode("utf-16-le")) // 2
-    except UnicodeEncodeError:  # half of a surrogate pair, cut by its sender
-        raise Refusal("CMN-101", parameter="text") from None
-    if units > MAX_TEXT_UNITS:
+    if len(text.encode("utf-16-le")) // 2 > MAX_TEXT_UNITS:
         raise Refusal("CMN-101", parameter="text")
     return text
 
