@@ -203,6 +203,7 @@ def edit_of(original: Reply, markup: str, *, edit_ts: str | None = None) -> Repl
     return ReplyEdit(
         team_id=original.team_id,
         channel_id=original.channel_id,
+        thread_ts=original.thread_ts,
         ts=original.ts,
         edit_ts=edit_ts or f"{NOW.timestamp() + 1000 + next(_numbers):.6f}",
         author_id=original.author_id,
@@ -211,7 +212,7 @@ def edit_of(original: Reply, markup: str, *, edit_ts: str | None = None) -> Repl
 
 
 def deletion_of(original: Reply) -> ReplyDeletion:
-    return ReplyDeletion(original.team_id, original.channel_id, original.ts)
+    return ReplyDeletion(original.team_id, original.channel_id, original.thread_ts, original.ts)
 
 
 def new_text(**changes: Any) -> NewText:

@@ -21,8 +21,11 @@ from storage.tables import Message, SlackOriginal
 def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
     """Apply an edit; returns changed, too_late (told in the thread), kept, repeat or not_ours.
 
-    An edit that comes before its message is kept for it.
+    An edit that comes before its message is kept for it; one in a thread of other people's is
+    nobody's business and is not. Raises CardInFlight as `relay_slack_to_sms` does.
     """
+    if crossings.find_thread(session, edit.team_id, edit.channel_id, edit.thread_ts) is None:
+        return "not_ours"
     original = _lock_original(session, edit.team_id, edit.channel_id, edit.ts)
     if original.deleted or (original.edit_ts and float(original.edit_ts) >= float(edit.edit_ts)):
         return "repeat"
@@ -47,7 +50,13 @@ def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
 
 
 def cancel_reply(session: Session, deletion: ReplyDeletion, now: datetime) -> str:
-    """Apply a deletion; returns cancelled, too_late (told in the thread), stillborn or repeat."""
+    """Apply a deletion; returns cancelled, too_late (told in the thread), stillborn or repeat.
+
+    not_ours in a thread that is not ours. Raises CardInFlight as `relay_slack_to_sms` does.
+    """
+    place = (deletion.team_id, deletion.channel_id)
+    if deletion.thread_ts and crossings.find_thread(session, *place, deletion.thread_ts) is None:
+        return "not_ours"
     original = _lock_original(session, deletion.team_id, deletion.channel_id, deletion.ts)
     if original.deleted:
         return "repeat"

@@ -191,10 +191,8 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     refused (told in the thread). Raises CardInFlight where the thread may be ours: Slack tells
     again what was not acknowledged.
     """
-    thread = threads.get_by_ts(session, reply.team_id, reply.channel_id, reply.thread_ts)
+    thread = find_thread(session, reply.team_id, reply.channel_id, reply.thread_ts)
     if thread is None:
-        if threads.has_card_in_flight(session, reply.team_id, reply.channel_id):
-            raise CardInFlight("the answer to a card just posted is not known yet")
         return "not_ours"
     conversation = conversation_rows.lock(session, thread.conversation_id)
     original = originals.lock_or_add(session, reply.team_id, reply.channel_id, reply.ts)
@@ -211,6 +209,14 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
         return "refused"
     _owe_text(session, inbox, message, lanes.place(message.sent_at, reply.ts), now)
     return "relayed"
+
+
+def find_thread(session: Session, team_id: str, channel_id: str, thread_ts: str) -> Thread | None:
+    """Our thread with this parent; raises CardInFlight where it may be ours yet."""
+    thread = threads.get_by_ts(session, team_id, channel_id, thread_ts)
+    if thread is None and threads.has_card_in_flight(session, team_id, channel_id):
+        raise CardInFlight("the answer to a card just posted is not known yet")
+    return thread
 
 
 def _reply_message(reply: Reply, original: SlackOriginal, thread: Thread) -> Message:

@@ -72,10 +72,11 @@ class Reply:
 
 @dataclass(frozen=True)
 class ReplyEdit:
-    """A person's edit of a message; `edit_ts` grows with every edit."""
+    """A person's edit of a message in a thread; `edit_ts` grows with every edit."""
 
     team_id: str
     channel_id: str
+    thread_ts: str
     ts: str
     edit_ts: str
     author_id: str
@@ -84,10 +85,11 @@ class ReplyEdit:
 
 @dataclass(frozen=True)
 class ReplyDeletion:
-    """A person's deletion of a message."""
+    """A person's deletion of a message; `thread_ts` is None where Slack did not tell its thread."""
 
     team_id: str
     channel_id: str
+    thread_ts: str | None
     ts: str
 
 

@@ -226,6 +226,7 @@ def _parse_change(event: Body, team_id: str) -> Event:
     return ReplyEdit(
         team_id=team_id,
         channel_id=_text(event, "channel"),
+        thread_ts=_text(message, "thread_ts"),
         ts=_text(message, "ts"),
         edit_ts=_text(edited, "ts"),
         author_id=_text(message, "user"),
@@ -240,7 +241,8 @@ def _parse_deletion(event: Body, team_id: str) -> Event:
         return ParentDeleted(team_id, channel_id, ts)
     if isinstance(previous, dict) and previous.get("bot_id"):
         return Unwanted()
-    return ReplyDeletion(team_id, channel_id, ts)
+    thread_ts = _text(previous, "thread_ts") if isinstance(previous, dict) else None
+    return ReplyDeletion(team_id, channel_id, thread_ts, ts)
 
 
 def _is_reply(message: Body) -> bool:
