@@ -16,7 +16,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from storage import prepared
 from storage.database import insert_ignore, signal
 from storage.ids import new_marker
-from storage.tables import UNSETTLED_STATES, Attempt, Delivery
+from storage.tables import UNSETTLED_STATES, Attempt, Conversation, Delivery, Message
 
 SIGNAL = "deliveries"
 NOT_STARTED = ("waiting", "claimed")
@@ -174,8 +174,12 @@ def reopen(
     *,
     from_states: tuple[str, ...],
     due_at: datetime,
+    gate: str | None = None,
 ) -> bool:
-    """Owe it again, by compare-and-set on its state, so that two clicks send once."""
+    """Owe it again, by compare-and-set on its state, so that two clicks send once.
+
+    Behind the same gate, or behind another one, as of a login that came in the place of the old.
+    """
     reopened = _run(
         session,
         update(Delivery)
@@ -196,11 +200,30 @@ def reopen(
             reason=None,
             settled_at=None,
             created_at=due_at,
+            gate=gate or Delivery.gate,
         ),
     )
     if reopened:
         signal(session, SIGNAL)
     return reopened > 0
+
+
+def move_to_gate(session: Session, inbox_id: int, gate: str) -> None:
+    """What an inbox still owes to phones goes through another gate from now on."""
+    texts = (
+        select(Message.id)
+        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
+        .where(Conversation.inbox_id == inbox_id)
+    )
+    owed = update(Delivery).where(
+        is_unsettled(),
+        col(Delivery.side) == "ringcentral",
+        col(Delivery.subject_type) == "message",
+        col(Delivery.gate) != gate,
+        col(Delivery.subject_id).in_(texts),
+    )
+    if _run(session, owed.values(gate=gate)):
+        signal(session, SIGNAL)
 
 
 def settle_parked(

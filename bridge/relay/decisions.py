@@ -9,22 +9,17 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bridge.relay import changes, conversations, crossings, receipts
-from storage import audit, deliveries, messages, threads
+from bridge.relay import changes, conversations, crossings, lanes, receipts
+from storage import audit, deliveries, inboxes, messages, threads
+from storage import conversations as conversation_rows
 from storage.tables import Message
 
 
 def retry_message(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
     """Send a failed text again; `done`, or the status it has by now."""
     message = receipts.lock_message(session, message_id)
-    reopened = message.status == "failed" and deliveries.reopen(
-        session,
-        "message",
-        message_id,
-        "ringcentral",
-        "text",
-        from_states=("refused", "accepted"),
-        due_at=now,
+    reopened = message.status == "failed" and _owe_again(
+        session, message, ("refused", "accepted"), now
     )
     return _decided(session, message, reopened, "retry", "queued", by_user_id, now)
 
@@ -32,15 +27,7 @@ def retry_message(session: Session, message_id: int, by_user_id: str, now: datet
 def send_again(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
     """The person says it never arrived: send it again; `done`, or the status it has by now."""
     message = receipts.lock_message(session, message_id)
-    reopened = message.status == "unsure" and deliveries.reopen(
-        session,
-        "message",
-        message_id,
-        "ringcentral",
-        "text",
-        from_states=("parked",),
-        due_at=now,
-    )
+    reopened = message.status == "unsure" and _owe_again(session, message, ("parked",), now)
     if reopened and not changes.take_todays_words(session, message, now):
         return "cancelled"  # its author has deleted it meanwhile
     return _decided(session, message, reopened, "send_again", "queued", by_user_id, now)
@@ -73,6 +60,24 @@ def drop_message(session: Session, message_id: int, by_user_id: str, now: dateti
     if dropped:
         crossings.release_kept(session, message.conversation_id, now)
     return answer
+
+
+def _owe_again(
+    session: Session, message: Message, from_states: tuple[str, ...], now: datetime
+) -> bool:
+    """Through the gate of the login that its inbox has today."""
+    assert message.id is not None, "read from its table"
+    inbox = inboxes.get(session, conversation_rows.get(session, message.conversation_id).inbox_id)
+    return deliveries.reopen(
+        session,
+        "message",
+        message.id,
+        "ringcentral",
+        "text",
+        from_states=from_states,
+        due_at=now,
+        gate=lanes.send_gate(inbox.login_id),
+    )
 
 
 def _decided(

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bridge.relay import notices
-from storage import audit, inboxes
+from bridge.relay import lanes, notices
+from storage import audit, deliveries, inboxes
 from storage.database import signal
 from storage.tables import Inbox
 
@@ -101,6 +101,8 @@ def _reconnect_or_add(session: Session, pairing: Pairing, now: datetime) -> Inbo
             connected_at=now,
         )
     else:
+        assert inbox.id is not None, "read from its table"
+        deliveries.move_to_gate(session, inbox.id, lanes.send_gate(pairing.login_id))
         inbox.login_id, inbox.store = pairing.login_id, pairing.store
         inbox.owner_name, inbox.hold_seconds = pairing.owner_name, pairing.hold_seconds
         inbox.connected_by, inbox.connected_at = pairing.by_user_id, now

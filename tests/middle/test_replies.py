@@ -9,9 +9,10 @@ import pytest
 from sqlmodel import Session
 
 from bridge.outbox.outcome import Accepted, Refused, TryLater, Unsure
-from bridge.relay import crossings, decisions
+from bridge.relay import crossings, decisions, lanes
+from bridge.relay import inboxes as relay_inboxes
 from bridge.relay.texts import AttachmentNote, Reply
-from storage import inboxes
+from storage import inboxes, logins
 from storage.tables import Conversation, Delivery, Inbox, Message, SlackOriginal, Thread
 from tests import makers
 from tests.makers import NOW, at
@@ -38,6 +39,41 @@ def merge(session: Session, row: Inbox) -> None:
 
 
 # A reply
+
+
+async def test_changes_in_other_peoples_threads_leave_no_trace(desk: Desk) -> None:
+    """What colleagues edit and delete in threads of their own is neither read nor stored."""
+    aside = makers.reply(thread_ts="1700000000.999999")
+    assert await desk.edits(makers.edit_of(aside, "Private words")) == "not_ours"
+    assert await desk.deletes(makers.deletion_of(aside)) == "not_ours"
+    assert not await desk.find(SlackOriginal)
+
+
+async def test_a_change_under_a_card_we_do_not_know_yet_is_told_again(desk: Desk) -> None:
+    """The thread may be ours: Slack repeats the event until that is known."""
+    await desk.arrives(makers.record(outside_numbers=(makers.DAN,), author_number=makers.DAN))
+    (card,) = await desk.find(Delivery, subject_type="card", kind="open", state="waiting")
+    await desk.begin(card)
+    reply = makers.reply(thread_ts="1700000000.000900")
+    with pytest.raises(crossings.CardInFlight):
+        await desk.edits(makers.edit_of(reply, "No"))
+    with pytest.raises(crossings.CardInFlight):
+        await desk.deletes(makers.deletion_of(reply))
+
+
+async def test_what_waits_goes_through_the_gate_of_todays_login(desk: Desk) -> None:
+    """A number connected again with another login: what waits and what is retried uses it."""
+    await desk.replies(makers.reply())
+    await desk.replies(makers.reply(markup="Second"))
+    first, second = await desk.find(Message)
+    await desk.attempt(await desk.text_of(first), Refused("MSG-245"))
+    other_login = makers.id_of(await desk.do(logins.get_or_add, "other"))
+    await desk.do(relay_inboxes.disconnect, makers.TEAM, makers.CHANNEL, makers.ADA, NOW)
+    await desk.do(relay_inboxes.connect, makers.pairing(other_login), NOW)
+    gate = lanes.send_gate(other_login)
+    assert (await desk.text_of(second)).gate == gate
+    assert await desk.decides(decisions.retry_message, first) == "done"
+    assert (await desk.text_of(first)).gate == gate
 
 
 async def test_a_reply_is_owed_to_the_phone(desk: Desk, thread: Thread) -> None:
