@@ -166,7 +166,11 @@ def impossible(run: str, digits: str, region: str) -> Refusal:
             Reason.NO_PLUS,
             f"{run} seems to lack its plus: write {format_number(abroad.e164, region)}.",
         )
-    if len(digits) == 7 and phonenumbers.country_code_for_region(region) == NORTH_AMERICA:
+    if (
+        len(digits) == 7
+        and "+" not in run
+        and phonenumbers.country_code_for_region(region) == NORTH_AMERICA
+    ):
         return Refusal(
             Reason.NO_AREA_CODE,
             f"{run} lacks its area code: write all ten digits, like {example_number(region)}.",

@@ -63,7 +63,11 @@ def tell_failed(
         "failed",
         now,
         key=f"receipt:{record.record_id}:{reason}",
-        payload={"reason": reason, "was_accepted": True},
+        payload={
+            "reason": reason,
+            "was_accepted": True,
+            "is_app_text": message.origin == "ringcentral_app",
+        },
     )
 
 

@@ -177,7 +177,7 @@ def _refuse(folded: str, lead: int, region: str) -> Refusal:
     first = re.sub(r"[^0-9]", "", run.split()[0])
     if is_emergency_number(first, region):
         return refusals.emergency(first)
-    if len(digits) <= 6:
+    if len(digits) <= 6 and not run.startswith("+"):  # a plus begins no short number
         return refusals.short(first if len(first) > 2 else digits, region)
     return refusals.impossible(run, digits, region)
 

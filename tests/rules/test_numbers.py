@@ -240,6 +240,12 @@ def test_hardly_any_written_number_has_an_unclear_end() -> None:
             "number, like +1 201-555-0123.",
         ),
         (
+            "+1 999 hello",
+            Reason.IMPOSSIBLE,
+            "+1 999 is not a phone number, it has too few digits: check it and write it like "
+            "+1 201-555-0123.",
+        ),
+        (
             "(415) 555-0100 x12 hello",
             Reason.WITH_EXTENSION,
             "A text cannot reach an extension: write (415) 555-0100 without it, or a colon "
@@ -335,6 +341,9 @@ def test_a_refusal_says_what_to_write_instead(text: str, reason: Reason, sentenc
         ("1001 hello", "US", Reason.EXTENSION),
         ("x101 hello", "US", Reason.EXTENSION),
         ("extension 101", "US", Reason.EXTENSION),
+        ("+1 999 Hello", "US", Reason.IMPOSSIBLE),
+        ("+1 415 555 Hello", "US", Reason.IMPOSSIBLE),
+        ("+49 30 Hello", "US", Reason.IMPOSSIBLE),
         ("#101 hello", "US", Reason.EXTENSION),
         ("(415) 555-0100 ext. 12", "US", Reason.WITH_EXTENSION),
         ("(415) 555-0100 extension 12", "US", Reason.WITH_EXTENSION),
