@@ -7,7 +7,7 @@ import sys
 
 import structlog
 
-QUIET = ("slack_bolt", "slack_sdk", "httpx", "httpcore", "aiohttp", "websockets", "apscheduler")
+QUIET = ("slack_bolt", "slack_sdk", "httpx", "httpcore", "aiohttp", "websockets")
 
 
 def configure(log_format: str) -> None:

@@ -42,11 +42,3 @@ def get_external_id(session: Session, side: str, message_id: int) -> tuple[str, 
 def _get_first(side: str, message_id: int) -> SelectOfScalar[Copy]:
     query = select(Copy).where(Copy.side == side, Copy.message_id == message_id)
     return query.order_by(col(Copy.part))
-
-
-def find_taken(session: Session, side: str, scope: str, external_ids: list[str]) -> set[str]:
-    """Which of these the messages on file account for."""
-    query = select(Copy.external_id).where(
-        Copy.side == side, Copy.scope == scope, col(Copy.external_id).in_(external_ids)
-    )
-    return set(session.exec(query))

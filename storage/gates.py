@@ -73,9 +73,3 @@ def close(session: Session, key: str, until_at: datetime) -> None:
     gate = lock(session, key)
     if gate.closed_until_at is None or gate.closed_until_at < until_at:
         session.execute(update(Gate).where(col(Gate.key) == key).values(closed_until_at=until_at))
-
-
-def find_closed(session: Session, machine_now: datetime) -> list[Gate]:
-    """The gates that are closed now."""
-    query = select(Gate).where(col(Gate.closed_until_at) > machine_now).order_by(Gate.key)
-    return list(session.exec(query))

@@ -48,6 +48,7 @@ SLACK_METHOD_BUDGETS = {  # requests a minute for a method in a workspace (Slack
     "conversations.history": Budget(50, 60),
     "conversations.replies": Budget(50, 60),
     "conversations.info": Budget(50, 60),
+    "conversations.open": Budget(50, 60),
     "users.info": Budget(100, 60),
 }
 SLACK_OTHER_BUDGET = Budget(100, 60)

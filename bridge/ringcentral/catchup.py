@@ -24,7 +24,7 @@ from bridge.relay.crossings import release_gap
 from bridge.relay.notices import tell_administrators
 from bridge.relay.texts import CarrierRecord
 from bridge.ringcentral.client import RingCentralClient
-from bridge.ringcentral.inbound import DATABASE_AWAY, fault_of, keep_notification
+from bridge.ringcentral.inbound import fault_of, keep_notification
 from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time, storable
 from bridge.ringcentral.problems import Problem, Refusal
 from bridge.ringcentral.render import render_time
@@ -32,6 +32,7 @@ from bridge.ringcentral.stores import read_store
 from bridge.ringcentral.turns import Turns
 from storage import copies, cursors, inboxes
 from storage.database import Database
+from storage.errors import DATABASE_AWAY
 from storage.tables import Cursor
 
 log = structlog.get_logger(__name__)

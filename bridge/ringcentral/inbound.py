@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -38,23 +36,14 @@ from bridge.ringcentral.parse import (
     storable,
 )
 from storage import cursors, inboxes, subscriptions
-from storage.database import CommitUnknown, Database, DatabaseBusy, DatabaseClosed
+from storage.database import Database
+from storage.errors import DATABASE_AWAY
 from storage.kept import keep_event
 
 log = structlog.get_logger(__name__)
 
 LARGEST_BODY_BYTES = 256 * 1024
 TOKENS_READ_EVERY_SECONDS = 1.0
-# What passes when the database is well again; other errors come from the record itself.
-DATABASE_AWAY = (
-    DatabaseBusy,
-    DatabaseClosed,
-    CommitUnknown,
-    OperationalError,
-    InterfaceError,
-    InternalError,
-    PoolTimeout,
-)
 _HANDSHAKE_TOKEN = re.compile(r"[\x21-\x7e]{1,256}")
 
 

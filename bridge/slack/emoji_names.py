@@ -49,19 +49,6 @@ def emoji_named(name: str, skin_tone: int | None = None) -> str | None:
     return _toned(found, skin_tone) if found and skin_tone else found
 
 
-def emoji_of_codes(codes: str) -> str | None:
-    """The characters of an emoji by Slack's `unicode`, hexadecimal codes joined by dashes."""
-    try:
-        found = "".join(chr(int(code, 16)) for code in codes.split("-"))
-    except (ValueError, OverflowError):
-        return None
-    if not emoji.is_emoji(found):
-        return None
-    # Without the variation selector a phone may show the black-and-white sign.
-    full = found + _VARIATION
-    return full if len(found) == 1 and emoji.is_emoji(full) else found
-
-
 def with_emoji(text: str) -> str:
     """Replace `:name:` by its emoji; names nobody knows stay as typed.
 

@@ -241,6 +241,8 @@ def _failed_words(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...], boo
     if reason == "stale":
         words = "This text *was not sent* within an hour. Should it still go?"
         return words, (RETRY, DROP), True
+    if payload.get("is_app_text"):  # the bridge has nothing of its own to send again
+        return f"This text from the RingCentral app *did not arrive*. {_why(reason)}", (), True
     what = "*did not arrive*" if payload.get("was_accepted") else "*was not sent*"
     return f"This text {what}. {_why(reason)}", (RETRY,) if may_be_retried(reason) else (), True
 
@@ -291,8 +293,6 @@ def _plain_words(facts: NoticeFacts) -> str:
             )
         case "disconnected":
             return f"{number} is no longer connected to this channel."
-        case "gap":
-            return said.get("sentence") or "Texts that arrived meanwhile were caught up."
         case "channel_lost":
             how = LOST_CHANNEL_WORDS.get(said.get("how", ""), "can no longer be posted to")
             return (

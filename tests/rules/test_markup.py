@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.relay.segments import segments
-from bridge.slack.emoji_names import emoji_named, emoji_of_codes, with_emoji
+from bridge.slack.emoji_names import with_emoji
 from bridge.slack.markup import Mentions, mentioned_user_ids, mentions, phone_text
 
 NAMES = {"U1": "Bea", "W2": "Carl", "C1": "front-desk", "S1": "desk-team"}
@@ -172,15 +172,6 @@ def test_plain_typography_is_cheaper() -> None:
 def test_emoji_names_become_emoji(markup: str, text: str) -> None:
     """Slack's names are read with their skin tones; times, code and unknown names stay."""
     assert phone_text(markup, NAMES) == text
-
-
-def test_emoji_are_found_by_codes() -> None:
-    """The codes Slack sends in blocks are trusted only where they are an emoji."""
-    assert emoji_of_codes("1f44d-1f3fd") == "👍🏽"
-    assert emoji_of_codes("2764") == "❤️"
-    for codes in ("", "41", "zz", "110000", "d83d", "-1", "1f44d-"):
-        assert emoji_of_codes(codes) is None
-    assert emoji_named("no_such_name") is None
 
 
 def test_mentions_are_listed() -> None:

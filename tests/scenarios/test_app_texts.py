@@ -26,6 +26,17 @@ async def test_the_first_text_of_a_conversation_can_come_from_the_app(world: Wor
     await thread.expect_post("I was away")
 
 
+async def test_an_app_text_that_fails_is_told_without_a_button(world: World, alice: Texter) -> None:
+    """Nobody is offered to retry what the bridge did not send and cannot send."""
+    thread = await world.thread_with(alice)
+    alice.fails_with("SMS-CAR-412")
+    await world.ringcentral.app_sends("101", NUMBER, alice.number, "From my mobile")
+    await thread.expect_post("From my mobile")
+    told = await thread.expect_post("from the RingCentral app *did not arrive*")
+    assert "could not be reached" in told.shown
+    assert "Retry" not in str(told.blocks)
+
+
 async def test_our_own_text_is_not_shown_again(world: World, alice: Texter) -> None:
     """The store's echo of a reply is known as ours, live and by catch-up."""
     thread = await world.thread_with(alice)

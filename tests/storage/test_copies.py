@@ -45,14 +45,6 @@ async def test_ids_are_within_their_side_and_scope(database: Database) -> None:
         assert await database.write(copies.record, side, scope, "77", message_id)
 
 
-async def test_what_is_taken(database: Database) -> None:
-    """Of some records, those that messages on file account for."""
-    message_id = makers.id_of(await database.write(makers.add_message))
-    await database.write(copies.record, "ringcentral", STORE, "77", message_id)
-    found = await database.read(copies.find_taken, "ringcentral", STORE, ["76", "77", "78"])
-    assert found == {"77"}
-
-
 async def test_the_first_part_stands_for_the_message(database: Database) -> None:
     """A message of several parts is found at its first."""
     message_id = makers.id_of(await database.write(makers.add_message))

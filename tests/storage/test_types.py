@@ -14,7 +14,7 @@ from sqlalchemy.exc import StatementError
 from storage import secrets
 from storage.database import Database, Session
 from storage.rotation import rotate_stored
-from storage.types import Encrypted, Json, UtcDateTime
+from storage.types import Encrypted, UtcDateTime
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -25,7 +25,6 @@ things = Table(
     Column("name", String, primary_key=True),
     Column("at", UtcDateTime),
     Column("secret", Encrypted),
-    Column("data", Json),
 )
 
 
@@ -100,13 +99,6 @@ async def test_nothing_stays_nothing(database: Database) -> None:
     """Null is null in every type."""
     await database.write(put, "a", at=None, secret=None)
     assert (await database.read(get, "a"))[1:3] == (None, None)
-
-
-async def test_json_comes_back_as_it_went(database: Database) -> None:
-    """Structured values survive, text beyond ASCII too."""
-    data = {"list": [1, 2.5, None, True], "text": "Grüße 👋", "big": 2**60}
-    await database.write(put, "a", data=data)
-    assert (await database.read(get, "a")).data == data
 
 
 async def test_a_secret_is_not_in_the_database(database: Database) -> None:
