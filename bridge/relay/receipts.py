@@ -56,6 +56,7 @@ def tell_failed(
     reason = record.error_code or record.status
     messages.change(session, message.id, status="failed", failure=reason)
     enqueue_mark(session, message.id, thread, now, kind="unmark")
+    is_app_text = {"is_app_text": True} if message.origin == "ringcentral_app" else {}
     notices.tell_in_thread(
         session,
         message,
@@ -63,11 +64,7 @@ def tell_failed(
         "failed",
         now,
         key=f"receipt:{record.record_id}:{reason}",
-        payload={
-            "reason": reason,
-            "was_accepted": True,
-            "is_app_text": message.origin == "ringcentral_app",
-        },
+        payload={"reason": reason, "was_accepted": True, **is_app_text},
     )
 
 
