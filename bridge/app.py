@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import structlog
 from sqlmodel import Session, select
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from bridge.clock import Clock
 from bridge.errors import StartRefused
+from bridge.metrics import MetricsPage
 from bridge.outbox.gates import BudgetOf, Gates, no_budget, provider_budget
 from bridge.outbox.settling import Timing
 from bridge.outbox.worker import Worker
@@ -20,7 +21,7 @@ from bridge.relay.settled import ON_SETTLED, tell_stuck
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.settings import Settings
 from bridge.slack.side import SlackSide, build_slack
-from bridge.web import build_web
+from bridge.web import build_monitor, build_web
 from bridge.xray import sandbox_routes, set_clock_from
 from storage import inboxes, migrate
 from storage.database import Database
@@ -31,11 +32,12 @@ from storage.secrets import use_keys
 log = structlog.get_logger()
 
 ALL_ROLES = frozenset({"web", "worker"})
+READY_SECONDS = 3.0
 
 
 @dataclass
 class Bridge:
-    """One process of the bridge; `web` is served by whoever started it."""
+    """One process of the bridge; `web` and `monitor` are served by whoever started it."""
 
     settings: Settings
     roles: frozenset[str]
@@ -45,7 +47,8 @@ class Bridge:
     slack: SlackSide
     ringcentral: RingCentralSide
     worker: Worker | None
-    web: Starlette
+    web: ASGIApp
+    monitor: ASGIApp
 
     async def open(self) -> None:
         """Learn whose Slack this is: before anything is answered, lest an event be misjudged."""
@@ -128,13 +131,31 @@ async def _compose(
             "worker": worker is None or worker.is_running,
         }
 
+    metrics = _metrics_page(settings, clock, database, budget_of)
     web = build_web(
         slack=slack.asgi,
         ringcentral_routes=ringcentral.routes,
         is_ready=is_ready,
+        metrics=metrics,
         sandbox_routes=_sandbox_routes(settings, clock, database, budget_of),
     )
-    return Bridge(settings, roles, clock, database, liveness, slack, ringcentral, worker, web)
+    monitor = build_monitor(is_ready, metrics)
+    return Bridge(
+        settings, roles, clock, database, liveness, slack, ringcentral, worker, web, monitor
+    )
+
+
+def _metrics_page(
+    settings: Settings, clock: Clock, database: Database, budget_of: BudgetOf
+) -> MetricsPage:
+    token = settings.metrics_token
+    return MetricsPage(
+        database,
+        clock,
+        budget_of,
+        token=token.get_secret_value() if token is not None else None,
+        is_open=not settings.is_public,
+    )
 
 
 def _sandbox_routes(
@@ -149,8 +170,9 @@ def _sandbox_routes(
 
 async def _answers(database: Database) -> bool:
     try:
-        return await database.read(_one) == 1
-    except DATABASE_AWAY:
+        async with asyncio.timeout(READY_SECONDS):
+            return await database.read(_one) == 1
+    except (*DATABASE_AWAY, TimeoutError):
         return False
 
 

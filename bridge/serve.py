@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from bridge import clock
 from bridge.app import Bridge, open_bridge
@@ -50,14 +51,22 @@ async def serve(settings: Settings, roles: frozenset[str]) -> None:
 @contextlib.asynccontextmanager
 async def listening(bridge: Bridge, settings: Settings, is_web: bool) -> AsyncIterator[None]:
     """Serve the bridge's HTTP routes while the context lasts."""
-    if not is_web:
+    async with contextlib.AsyncExitStack() as served:
+        if settings.monitor_port:
+            monitor = _serving(bridge.monitor, settings.host, settings.monitor_port)
+            await served.enter_async_context(monitor)
+        if is_web:
+            await served.enter_async_context(_serving(bridge.web, settings.host, settings.port))
         yield
-        return
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
     server = _Server(
         uvicorn.Config(
-            bridge.web,
-            host=settings.host,
-            port=settings.port,
+            app,
+            host=host,
+            port=port,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -66,9 +75,9 @@ async def listening(bridge: Bridge, settings: Settings, is_web: bool) -> AsyncIt
             timeout_graceful_shutdown=10,
         )
     )
-    serving = asyncio.create_task(server.serve(), name="http server")
+    serving = asyncio.create_task(server.serve(), name=f"http server {port}")
     try:
-        await _until_listening(server, serving, settings)
+        await _until_listening(server, serving, host, port)
         yield
     finally:
         server.should_exit = True
@@ -76,14 +85,14 @@ async def listening(bridge: Bridge, settings: Settings, is_web: bool) -> AsyncIt
 
 
 async def _until_listening(
-    server: _Server, serving: asyncio.Task[None], settings: Settings
+    server: _Server, serving: asyncio.Task[None], host: str, port: int
 ) -> None:
     until = clock.monotonic() + START_SECONDS
     while not server.started:
         if serving.done() or clock.monotonic() > until:
             raise StartRefused(
-                f"Nothing can listen on {settings.host}:{settings.port}: "
-                "another program may be using that port. Set PORT to a free one."
+                f"Nothing can listen on {host}:{port}: another program may be using that port. "
+                "Set PORT (or BRIDGE_MONITOR_PORT) to a free one."
             )
         await clock.sleep(0.01)
-    log.info("web.listening", host=settings.host, port=settings.port)
+    log.info("web.listening", host=host, port=port)

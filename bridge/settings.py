@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     sync_seconds: float = Field(30.0, alias="BRIDGE_SYNC_SECONDS", ge=0.2, le=3600)
     look_seconds: str = Field("2,10,60", alias="BRIDGE_LOOK_SECONDS", pattern=LOOKS)
     send_seconds: float = Field(20.0, alias="BRIDGE_SEND_SECONDS", ge=1, le=30)
+    metrics_token: SecretStr | None = Field(None, alias="BRIDGE_METRICS_TOKEN")
+    monitor_port: int = Field(0, alias="BRIDGE_MONITOR_PORT", ge=0, le=65535)
     log_format: str = Field("text", alias="BRIDGE_LOG", pattern="^(text|json)$")
 
     sandbox_token: SecretStr | None = Field(None, alias="BRIDGE_SANDBOX_TOKEN")
@@ -95,6 +97,14 @@ class Settings(BaseSettings):
         return frozenset(self.administrators.replace(",", " ").split())
 
     @property
+    def is_public(self) -> bool:
+        """Whether somebody outside is meant to reach this bridge: without an address of its own
+        only Slack's requests over HTTP say so."""
+        if self.public_url:
+            return not _is_loopback(self.public_url)
+        return self.slack_signing_secret is not None
+
+    @property
     def look_after_seconds(self) -> tuple[float, ...]:
         """How long after an unsure attempt the provider is asked for what it made of it."""
         return tuple(float(each) for each in self.look_seconds.split(","))
@@ -126,6 +136,7 @@ REMEDIES = {
     "BRIDGE_SYNC_SECONDS": "use a number of seconds from 0.2 to 3600",
     "BRIDGE_LOG": "use text or json",
     "PORT": "use a port number from 0 to 65535",
+    "BRIDGE_MONITOR_PORT": "use a port number from 0 to 65535; 0 is none",
 }
 
 
@@ -186,5 +197,8 @@ def _slack_way_problems() -> list[SettingsProblem]:
 
 def _is_public(url: str) -> bool:
     parts = urlsplit(url)
-    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    return bool(parts.hostname) and (parts.scheme == "https" or loopback)
+    return bool(parts.hostname) and (parts.scheme == "https" or _is_loopback(url))
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")

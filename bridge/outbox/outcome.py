@@ -101,6 +101,7 @@ class Claimed:
     version: int
     claim: str
     external_id: str | None
+    created_at: datetime | None = None
     started_at: datetime | None = None
     provider_started_at: datetime | None = None
     deadline_at: datetime | None = None

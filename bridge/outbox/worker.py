@@ -23,11 +23,12 @@ import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 
-from bridge import clock
+from bridge import clock, meters
 from bridge.clock import Clock
 from bridge.outbox import gates as permits
 from bridge.outbox import retry
 from bridge.outbox.outcome import (
+    Accepted,
     CannotLook,
     Claimed,
     Finding,
@@ -273,7 +274,10 @@ class Worker:
             return
         log.debug("delivery.started", **_ids(delivery))
         attempt_id, deadline_at = started
+        sent_from = clock.monotonic()
         outcome = await self._send(sender, delivery, content, deadline_at)
+        seconds = clock.monotonic() - sent_from
+        meters.ATTEMPT_SECONDS.labels(delivery.side, word_of(outcome)).observe(seconds)
         log.debug("delivery.sent", **_ids(delivery), outcome=word_of(outcome))
         await self._settle(delivery, attempt_id, outcome)
 
@@ -334,11 +338,19 @@ class Worker:
 
     async def _settle_unstarted(self, delivery: Claimed, outcome: Refused | TryLater) -> None:
         await self._persist(self._settler.write_unstarted, delivery, outcome)
-        _log_attempt(delivery, outcome)
+        self._tell_attempt(delivery, outcome)
 
     async def _settle(self, delivery: Claimed, attempt_id: int, outcome: Outcome) -> None:
         await self._persist(self._settler.write_outcome, delivery, attempt_id, outcome)
+        self._tell_attempt(delivery, outcome)
+
+    def _tell_attempt(self, delivery: Claimed, outcome: Outcome) -> None:
         _log_attempt(delivery, outcome)
+        meters.ATTEMPTS.labels(delivery.side, delivery.kind, word_of(outcome)).inc()
+        repeats = self._senders[delivery.side].repeats(delivery.kind)  # owed anew in the same row
+        if isinstance(outcome, Accepted) and delivery.created_at is not None and not repeats:
+            seconds = (self._clock.now() - delivery.created_at).total_seconds()
+            meters.ACCEPTED_SECONDS.labels(delivery.side, delivery.kind).observe(max(0.0, seconds))
 
     async def _persist(self, unit: Callable[..., None], *args: object) -> None:
         """Write an outcome down, trying for as long as the lease lasts: it cannot be had twice."""
@@ -375,7 +387,9 @@ class Worker:
         await self._database.write(
             self._settler.write_finding, delivery, attempt, finding, fate_is_known
         )
-        log.info("delivery.looked_up", **_ids(delivery), finding=type(finding).__name__.lower())
+        found = type(finding).__name__.lower()
+        meters.LOOKS.labels(delivery.side, found).inc()
+        log.info("delivery.looked_up", **_ids(delivery), finding=found)
 
     async def _find(self, sender: Sender, delivery: Claimed) -> Finding:
         try:
@@ -421,6 +435,7 @@ def _claimed(row: Delivery, attempt: Attempt | None = None) -> Claimed:
         version=row.version,
         claim=row.claim or "",
         external_id=row.external_id,
+        created_at=row.created_at,
         started_at=attempt.started_at if attempt else None,
         provider_started_at=attempt.provider_started_at if attempt else None,
         deadline_at=attempt.deadline_at if attempt else None,

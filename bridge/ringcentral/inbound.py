@@ -23,7 +23,7 @@ from sqlmodel import Session
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from bridge import arrivals
+from bridge import arrivals, meters
 from bridge.clock import Clock, machine_now, monotonic
 from bridge.relay.notices import tell_administrators
 from bridge.ringcentral.parse import (
@@ -85,7 +85,9 @@ class Webhook:
             log.warning("ringcentral.notification_too_large")
             return _answer(413)
         if body or handshake is None:
-            log.info("ringcentral.notification_received", outcome=await self._commit(body))
+            outcome = await self._commit(body)
+            meters.EVENTS.labels("ringcentral", outcome).inc()
+            log.info("ringcentral.notification_received", outcome=outcome)
         return _echo(handshake) if handshake is not None else _answer(200)
 
     def forget_tokens(self) -> None:

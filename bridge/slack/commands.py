@@ -11,9 +11,10 @@ from typing import assert_never
 import structlog
 from sqlmodel import Session
 
-from bridge.clock import Clock
+from bridge import meters
+from bridge.clock import Clock, machine_now
 from bridge.errors import ProviderProblem
-from bridge.relay import crossings, inboxes
+from bridge.relay import crossings, inboxes, waiting
 from bridge.relay.crossings import SendAccepted, SendRefused
 from bridge.relay.inboxes import NotPaired, Pairing
 from bridge.relay.numbers import format_number
@@ -26,7 +27,7 @@ from bridge.slack.installation import Installation
 from bridge.slack.parse import Body, Typed
 from bridge.slack.people import REFUSALS, People
 from bridge.slack.render import Rendered
-from storage import answers, status
+from storage import answers
 from storage import inboxes as inbox_rows
 from storage.database import Database, DatabaseBusy
 from storage.tables import Answer, Inbox, SlackPerson
@@ -83,6 +84,7 @@ class Commands:
             answer = await self._obey(typed, command)
         except DatabaseBusy:
             answer = _give_back("Nothing was done: the bridge is overloaded. Try again.", typed)
+        meters.EVENTS.labels("slack", f"command_{type(command).__name__.lower()}").inc()
         log.info(
             "slack.command_received",
             command_kind=type(command).__name__,
@@ -120,9 +122,9 @@ class Commands:
                 await self._database.write(_owe_numbers, typed, self._clock.now())
                 return None
             case grammar.Status():
-                return render.sentence(
-                    render.status(await self._database.read(status.count_open_deliveries))
-                )
+                now = self._clock.now()
+                found = await self._database.read(waiting.find_waits, now, machine_now())
+                return render.sentence(render.status(found))
             case grammar.Connect() | grammar.Disconnect():
                 if not self._people.is_administrator(person):
                     words = "Nothing was changed: only administrators connect numbers to channels."

@@ -10,6 +10,7 @@ from typing import assert_never
 import structlog
 from sqlmodel import Session
 
+from bridge import meters
 from bridge.clock import Clock
 from bridge.relay import changes, crossings, notices
 from bridge.relay.texts import Reply, ReplyDeletion, ReplyEdit
@@ -49,6 +50,7 @@ class Inbound:
             return
         became = await self._receive(event)
         if became is not None:
+            meters.EVENTS.labels("slack", became).inc()
             log.info("slack.event_received", event_kind=type(event).__name__, became=became)
 
     async def keep(self, text: str, reason: str, event_id: object = None) -> None:
@@ -59,6 +61,7 @@ class Inbound:
         await self._database.write(
             _keep, parse.storable(key), parse.storable(reason), kept, self._clock.now()
         )
+        meters.EVENTS.labels("slack", "not_understood").inc()
         log.warning("slack.event_kept", reason=reason)
 
     async def _parse(self, body: Body) -> parse.Event:

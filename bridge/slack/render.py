@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from bridge.relay.numbers import format_number
 from bridge.relay.reasons import explain, is_own, may_be_retried
 from bridge.relay.texts import OwnNumber
+from bridge.relay.waiting import Wait, Waits
 from bridge.slack.markup import safe_blocks, safe_fallback, safe_name, slack_escape
 
 Block = dict[str, Any]
@@ -401,16 +402,79 @@ def _number_line(own: OwnNumber, channel_id: str | None, region: str) -> str:
     return f"• *{format_number(own.phone_number, region)}* ({owner}): {state}"
 
 
-def status(counts: Mapping[tuple[str, str], int]) -> str:
-    """What waits, by side and state."""
-    rows = [
-        ("ringcentral", "text", "text(s) to phones"),
-        ("slack", "post", "text(s) to show in Slack"),
-    ]
-    waiting = [
-        f"{counts[side, kind]} {words}" for side, kind, words in rows if counts.get((side, kind))
-    ]
-    return f"Waiting: {', '.join(waiting)}." if waiting else "Nothing waits: all texts are through."
+WAITING_NOUNS = {
+    "text": ("text to a phone", "texts to phones"),
+    "shown": ("message to show in Slack", "messages to show in Slack"),
+    "other": ("mark, card or answer in Slack", "marks, cards and answers in Slack"),
+}
+SIDE_NAMES = {"slack": "Slack", "ringcentral": "RingCentral"}
+
+
+def status(found: Waits) -> str:
+    """What waits, why, since when, and until when."""
+    shown = [each for each in found.waits if each.what != "other" or each.why == "put_off"]
+    lines = [_wait_line(each, found.asked_in) for each in shown]
+    if found.is_behind:
+        lines.append(
+            "• RingCentral's message store is being read for texts that came while nobody "
+            "listened: newer ones are shown after them."
+        )
+    if not lines:
+        return "Nothing waits: all texts are through."
+    return "\n".join(("*What waits:*", *lines))
+
+
+def _wait_line(wait: Wait, asked_in: Sequence[tuple[str, int]]) -> str:
+    one, several = WAITING_NOUNS[wait.what]
+    counted = f"*{wait.count:,} {one if wait.count == 1 else several}*"
+    since = f"the oldest since {slack_time(wait.since_at)}"
+    until = slack_time(wait.until_at, "{time_secs}") if wait.until_at else ""
+    side = SIDE_NAMES[wait.side]
+    match wait.why:
+        case "held":
+            return f"• {counted} held so that their authors can still change them, until {until}"
+        case "gate":
+            return f"• {counted}: {side} lets nothing more through until {until}; {since}"
+        case "put_off":
+            why = _why_put_off(wait)
+            return f"• {counted} put off, tried again at {until}; {since}. {why}"
+        case "looking":
+            return (
+                f"• {counted} whose answer was lost: {side} is being asked what became of it; "
+                f"{since}"
+            )
+        case "person":
+            where = ", ".join(f"<#{channel_id}> ({count:,})" for channel_id, count in asked_in)
+            asked = f", in {where}" if where else ""
+            return (
+                f"• {counted} that may have been sent: a person decides with the buttons in the "
+                f"thread{asked}; {since}"
+            )
+        case "in_line":
+            return f"• {counted} in line, behind others or {side}'s limits; {since}"
+        case "going":
+            return f"• {counted} on the way now"
+        case _:
+            assert_never(wait.why)
+
+
+def _why_put_off(wait: Wait) -> str:
+    reason = wait.reason or "unknown"
+    if wait.side == "ringcentral":
+        return _why(reason)
+    remedy = SLACK_REMEDIES.get(reason)
+    return (
+        f"Slack answers `{slack_escape(reason)}`. {remedy}"
+        if remedy
+        else _OWN_WAITS.get(reason, f"The reason is `{slack_escape(reason)}`.")
+    )
+
+
+_OWN_WAITS = {
+    "slack_not_reached": "Slack could not be reached.",
+    "card_not_posted": "Their conversation's card is posted first.",
+    "not_posted": "Their message is posted first.",
+}
 
 
 # Blocks

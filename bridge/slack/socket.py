@@ -10,7 +10,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from bridge import clock
+from bridge import clock, meters
 from bridge.errors import StartRefused
 from bridge.slack.client import SlackClient, SlackProblem, SlackRefused
 from bridge.slack.listeners import Listeners
@@ -97,6 +97,7 @@ class SocketMode:
         self._handler.client.wss_uri = url
         async with asyncio.timeout(CONNECT_SECONDS):
             await self._handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's gap
+        meters.connected("slack_socket")
         log.info("slack.socket_connected")
 
     async def _watch(self) -> None:
@@ -112,5 +113,6 @@ class SocketMode:
 
     async def _close(self) -> None:
         if self._handler is not None:
+            meters.disconnected("slack_socket")
             await self._handler.close_async()  # type: ignore[no-untyped-call]  # Bolt's gap
             self._handler = None

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlmodel import Session
 
-from storage import claims, deliveries
+from storage import claims, deliveries, status
 from storage.database import Database
 from storage.tables import Attempt, Delivery
 from tests import makers
@@ -234,6 +234,8 @@ QUERIES: dict[str, Callable[[Session], object]] = {
     "release": lambda session: deliveries.release(session, "slack", "gap", NOW),
     "bring_forward": lambda session: deliveries.bring_forward(session, "lane 5", NOW),
     "count_open": deliveries.count_open,
+    "find_waiting": lambda session: status.find_waiting(session, NOW),
+    "find_parked_channels": status.find_parked_channels,
     "start": lambda session: claims.start(
         session, 5, "w/1", worker="w", machine_now=NOW, deadline_at=NOW
     ),
