@@ -62,6 +62,25 @@ def numbers() -> None:
     typer.echo(_run(list_numbers(_settings())))
 
 
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy is to be.")],
+    force: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
+) -> None:
+    """Copy the SQLite database while the bridge runs, verified before it is there."""
+    from bridge.clock import machine_now
+    from storage.backup import BackupRefused, back_up
+
+    url = _settings().database_url
+    try:
+        size = back_up(url, file.absolute(), machine_now(), replaces=force)
+    except BackupRefused as refusal:
+        _refuse(str(refusal))
+    else:
+        typer.echo(f"The backup is whole: {file} ({size:,} bytes).")
+        typer.echo("Keep BRIDGE_SECRET_KEYS too, elsewhere: without them its secrets stay unread.")
+
+
 @app.command("new-key")
 def new_key() -> None:
     """Print a new key for BRIDGE_SECRET_KEYS."""
