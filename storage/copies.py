@@ -7,6 +7,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from storage import prepared
 from storage.database import insert_ignore
+from storage.errors import Overtaken
 from storage.tables import Copy
 
 
@@ -30,6 +31,16 @@ def record(
         "part": part,
     }
     return bool(insert_ignore(session, Copy, values))
+
+
+def record_new(session: Session, side: str, scope: str, external_id: str, message_id: int) -> None:
+    """Remember the copy that a message was just made for.
+
+    Raises Overtaken where it is another message's, which a look before could not see yet: the unit
+    runs again, and then does.
+    """
+    if not record(session, side, scope, external_id, message_id):
+        raise Overtaken(f"a copy on side {side} was recorded meanwhile")
 
 
 def get_external_id(session: Session, side: str, message_id: int) -> tuple[str, str] | None:

@@ -2,6 +2,7 @@
 
 DatabaseBusy      too much waits, or another process holds the file: try again later (503)
 DatabaseClosed    it is closing or closed
+Overtaken         another unit was faster, and this one saw it too late: it is run again
 CommitUnknown     the connection was lost while committing: it may have been committed
 UnitBroken        a unit did what a unit must not: a fault in our code
 SchemaMismatch    the database and this code are of different versions
@@ -19,6 +20,10 @@ class DatabaseBusy(Exception):
 
 class DatabaseClosed(Exception):
     """The database is closing; nothing of the unit was done."""
+
+
+class Overtaken(Exception):
+    """What the unit decided by was written meanwhile: nothing of it was done, it is run again."""
 
 
 class CommitUnknown(Exception):

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import Text
 
-from storage.errors import CommitUnknown, UnitBroken
+from storage.errors import CommitUnknown, Overtaken, UnitBroken
 from storage.ids import new_marker
 from storage.signals import Signals
 from storage.units import Call, Counts, Outcome, UnitSession, run
@@ -124,6 +124,8 @@ class PostgresStore:
         for rerun in range(CONFLICT_RERUNS):
             try:
                 return run_call(call)
+            except Overtaken:
+                pass  # the other unit has committed: it will be seen
             except DBAPIError as error:
                 is_lost = error.connection_invalidated
                 if not _is_conflict(error) and (was_lost or not is_lost):

@@ -63,7 +63,7 @@ def relay_sms_to_slack(session: Session, record: CarrierRecord, inbox: Inbox, no
     )
     message = messages.add(session, _carrier_message(record, place))
     assert message.id is not None, "numbered by the flush"
-    copies.record(session, "ringcentral", record.store, record.record_id, message.id)
+    copies.record_new(session, "ringcentral", record.store, record.record_id, message.id)
     gap_open = cursors.has_open_gap(session, record.store)
     _owe_showing(
         session,
@@ -329,7 +329,7 @@ def send_text(session: Session, text: NewText, now: datetime) -> SendAccepted | 
         return SendAccepted(known)
     message = messages.add(session, _command_message(text, place, now))
     assert message.id is not None, "numbered by the flush"
-    copies.record(session, "slack_command", scope, text.trigger_id, message.id)
+    copies.record_new(session, "slack_command", scope, text.trigger_id, message.id)
     lane_order = lanes.place(now, f"c{message.id}")
     _owe_text(session, inbox, message, lane_order, now)
     _owe_showing(session, place, message.id, lane_order, due_at=now, now=now)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select
 
 from storage import copies, kept_records, messages, originals
 from storage.database import Database
+from storage.errors import Overtaken
 from storage.tables import Conversation, Inbox, KeptRecord, Message
 from tests import makers
 from tests.makers import CHANNEL, NOW, STORE, TEAM, at
@@ -35,6 +37,14 @@ async def test_a_copy_is_of_one_message(database: Database) -> None:
     assert sorted(won) == [False] * 5 + [True]
     winner = await database.read(copies.get_message_id, "ringcentral", STORE, "77")
     assert winner in (first, second)
+
+
+async def test_a_copy_of_a_new_message_cannot_be_anothers(database: Database) -> None:
+    """Whoever made a message for a record that has one already is told to look again."""
+    message_id = makers.id_of(await database.write(makers.add_message))
+    await database.write(copies.record_new, "ringcentral", STORE, "77", message_id)
+    with pytest.raises(Overtaken):
+        await database.write(copies.record_new, "ringcentral", STORE, "77", message_id)
 
 
 async def test_ids_are_within_their_side_and_scope(database: Database) -> None:

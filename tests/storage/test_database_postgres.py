@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlmodel import select
 
+from storage import copies
 from storage.database import CommitUnknown, Database, Session, UnitBroken, parse_url
+from storage.tables import Message
+from tests import makers
+from tests.makers import STORE
 from tests.storage.test_database import (
     ALICE,
     BEA,
@@ -47,6 +52,10 @@ def rename(session: Session, number: str, name: str) -> None:
 def get_setting(session: Session, name: str) -> str:
     value: str = session.execute(text(f"SHOW {name}")).scalar_one()
     return value
+
+
+def find_bodies(session: Session) -> list[str]:
+    return list(session.exec(select(Message.body)))
 
 
 def raise_conflict(session: Session, sqlstate: str = "40001") -> None:
@@ -163,6 +172,28 @@ async def test_a_conflict_is_run_again_a_bounded_number_of_times(database: Datab
     with pytest.raises(DBAPIError, match="conflict"):
         await database.write(raise_conflict)
     assert database.counts.reruns == 13
+
+
+async def test_of_two_that_take_one_record_for_new_one_wins(database: Database) -> None:
+    """Neither sees the other's copy when it looks: the slower one is run again, and then does."""
+    thread = await database.write(makers.add_thread)
+    both_have_looked = threading.Barrier(2, timeout=10)
+    runs = 0
+
+    def take(session: Session) -> str:
+        nonlocal runs
+        runs += 1
+        if copies.get_message_id(session, "ringcentral", STORE, "77") is not None:
+            return "repeat"
+        if runs <= 2:
+            both_have_looked.wait()
+        message = makers.add_message(session, thread)
+        copies.record_new(session, "ringcentral", STORE, "77", makers.id_of(message))
+        return "new"
+
+    taken = await asyncio.gather(database.write(take), database.write(take))
+    assert sorted(taken) == ["new", "repeat"]
+    assert len(await database.read(find_bodies)) == 1
 
 
 async def test_other_errors_are_not_run_again(database: Database) -> None:
