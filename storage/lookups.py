@@ -7,35 +7,23 @@ from collections.abc import Sequence
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
-from storage.tables import Attempt, Copy, Delivery
+from storage.tables import Attempt, Copy
 
 
 def find_taken_by_others(
-    session: Session,
-    store: str,
-    record_ids: Sequence[str],
-    *,
-    message_id: int,
-    part: int,
-    delivery_id: int,
+    session: Session, store: str, record_ids: Sequence[str], *, message_id: int, part: int
 ) -> set[str]:
-    """The records that are another text's: by its copy, or by another attempt's answer."""
-    copied = select(Copy.external_id).where(
+    """The records that are another text's.
+
+    Its copy tells: an attempt's answer is written with it, in one transaction.
+    """
+    query = select(Copy.external_id).where(
         Copy.side == "ringcentral",
         Copy.scope == store,
         col(Copy.external_id).in_(record_ids),
         or_(col(Copy.message_id) != message_id, col(Copy.part) != part),
     )
-    answered = (
-        select(Attempt.external_id)
-        .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
-        .where(
-            col(Attempt.external_id).in_(record_ids),
-            Delivery.side == "ringcentral",
-            col(Delivery.id) != delivery_id,
-        )
-    )
-    return {*session.exec(copied), *(found for found in session.exec(answered) if found)}
+    return set(session.exec(query))
 
 
 def find_own(

@@ -62,12 +62,25 @@ Outcome = Accepted | TryLater | Refused | Unsure
 
 @dataclass(frozen=True)
 class Absent:
-    """The provider shows nothing that this attempt could have made."""
+    """The provider shows nothing that this attempt could have made.
+
+    `after_start` is how long after the attempt's start that was, by the provider's own clock,
+    where the sender knows it: whoever looks may have a clock that is ahead.
+    """
+
+    after_start: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Unfitting:
+    """Something went the same way that does not fit; what the attempt made may show yet."""
+
+    detail: str
 
 
 @dataclass(frozen=True)
 class Several:
-    """More than one record, or one that does not fit: only a person can tell."""
+    """More than one record could be it: only a person can tell."""
 
     detail: str
 
@@ -80,7 +93,7 @@ class CannotLook:
     after_seconds: float | None = None
 
 
-Finding = Accepted | Absent | Several | CannotLook
+Finding = Accepted | Absent | Unfitting | Several | CannotLook
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bridge.outbox.outcome import Absent, CannotLook, Finding, TryLater
+from bridge.outbox.outcome import Absent, CannotLook, Finding, TryLater, Unfitting
 
 LONGEST_WAIT_SECONDS = 64.0  # RingCentral's advice for its 5xx: 2, 4, 8 ... 64 s
 LONGEST_PATIENT_WAIT_SECONDS = 300.0
@@ -96,11 +96,11 @@ def after_look(
     """What to do when a look found nothing, could not be made, or found too much.
 
     `looks` counts the answered ones before this, `looks_unanswered` those since the last answer.
-    `looks_after` are spans since the attempt was
-    reported; the last one counts from its deadline instead, so that nothing can still be on its
-    way, and that look alone can tell that nothing is there. `fate_is_known` is true where the
-    sender itself told that it failed, or is known to be dead: a worker that is only stopped may
-    send yet. `has_a_person` is true where somebody can be asked instead of the provider.
+    `looks_after` are spans since the attempt was reported; the last one counts from its deadline
+    instead, so that nothing can still be on its way, and that look alone can tell that nothing is
+    there, or nothing that fits. `fate_is_known` is true where the sender itself told that it
+    failed, or is known to be dead: a worker that is only stopped may send yet. `has_a_person` is
+    true where somebody can be asked instead of the provider.
     """
     last_at = deadline_at + timedelta(seconds=looks_after[-1])
     match finding:
@@ -112,11 +112,13 @@ def after_look(
             return LookAgain(look_at if machine_now >= until_at else min(look_at, until_at))
         case Absent() if machine_now >= last_at:
             return CountAsAbsent() if fate_is_known else AskAPerson("its sender may still send")
-        case Absent() if looks + 1 < len(looks_after) - 1:
+        case Unfitting() if machine_now >= last_at:
+            return AskAPerson("what went the same way does not fit")
+        case Absent() | Unfitting() if looks + 1 < len(looks_after) - 1:
             # the spans count from the report, and this look was made at one of them
             wait = looks_after[looks + 1] - looks_after[looks]
             return LookAgain(min(machine_now + timedelta(seconds=wait), last_at))
-        case Absent():
+        case Absent() | Unfitting():
             return LookAgain(last_at)
         case _:
             return AskAPerson("more than one record could be it")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from sqlmodel import Session
@@ -17,6 +17,7 @@ from bridge.clock import Clock
 from bridge.outbox import gates as permits
 from bridge.outbox import retry
 from bridge.outbox.outcome import (
+    Absent,
     Accepted,
     CannotLook,
     Claimed,
@@ -189,7 +190,7 @@ class Settler:
             finding,
             looks=row.looks,
             looks_unanswered=row.looks_unanswered,
-            deadline_at=attempt.deadline_at,
+            deadline_at=_deadline_by(machine_now, attempt, finding),
             machine_now=machine_now,
             fate_is_known=fate_is_known,
             has_a_person=delivery.side == "ringcentral",
@@ -221,6 +222,13 @@ class Settler:
             return
         look_at = retry.first_look_at(clock.machine_now(), self._timing.looks_after_seconds)
         claims.become_unsure(session, delivery_id, claim, look_at)
+
+
+def _deadline_by(machine_now: datetime, attempt: Attempt, finding: Finding) -> datetime:
+    """The attempt's deadline by the clock of whoever looked, which may not be its sender's."""
+    if not isinstance(finding, Absent) or finding.after_start is None:
+        return attempt.deadline_at
+    return machine_now - finding.after_start + (attempt.deadline_at - attempt.started_at)
 
 
 def goes_stale(delivery: Claimed) -> bool:

@@ -9,8 +9,7 @@ from sqlmodel import Session
 
 from bridge.relay import conversations, lanes, notices, receipts
 from bridge.relay.conversations import Place
-from bridge.relay.echoes import window_of
-from bridge.relay.segments import normalised
+from bridge.relay.echoes import find_likest, window_of
 from bridge.relay.texts import CarrierRecord, NewText, Reply
 from storage import (
     answers,
@@ -123,13 +122,14 @@ def _may_be_ours(session: Session, conversation_id: int, record: CarrierRecord) 
 
 
 def adopt_kept(session: Session, message: Message) -> None:
-    """A person says this text was sent: the kept record with its words is its own."""
+    """A person says this text was sent: the kept record most like it is its own."""
     assert message.id is not None, "read from its table"
-    for kept in kept_records.find(session, message.conversation_id):
-        record = CarrierRecord.from_json(kept)
-        if normalised(record.body) == normalised(message.body):
-            copies.record(session, "ringcentral", record.store, record.record_id, message.id)
-            return
+    kept = kept_records.find(session, message.conversation_id)
+    records = [CarrierRecord.from_json(each) for each in kept]
+    own = find_likest([each.body for each in records], message.body)
+    if own is not None:
+        record = records[own]
+        copies.record(session, "ringcentral", record.store, record.record_id, message.id)
 
 
 def release_gap(session: Session, store: str, now: datetime) -> None:

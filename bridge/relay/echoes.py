@@ -1,10 +1,17 @@
-"""When an attempt may have made what a message store shows. Pure."""
+"""Whether an attempt may have made what a message store shows: by its time, by its words. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import SequenceMatcher
 
+from bridge.relay.segments import normalised
+
+# What RingCentral puts in front of each text of a developer account, a dash behind it.
+WATERMARK = normalised("Test SMS using a RingCentral Developer account")
+LIKE = 0.6
 # RingCentral's times are whole seconds, and its clock is known to about one.
 BEFORE = timedelta(seconds=5)
 AFTER = timedelta(seconds=120)  # the last look is 60 s past the deadline
@@ -40,3 +47,25 @@ def window_of(
     begin_at = provider_started_at or started_at + (offset or timedelta())
     end_at = begin_at + (deadline_at - started_at)
     return Window(begin_at - BEFORE - spare, end_at + AFTER + spare)
+
+
+def fits(shown: str, sent: str) -> bool:
+    """Whether a store that shows this was given that; a watermark may stand in front of it."""
+    shown, sent = normalised(shown), normalised(sent)
+    if shown == sent or not shown.startswith(WATERMARK):
+        return shown == sent
+    return shown.removeprefix(WATERMARK).lstrip(" -") == sent.lstrip(" -")
+
+
+def find_likest(shown: Sequence[str], sent: str) -> int | None:
+    """Which of these is the text that somebody knows was sent; None where all are other texts.
+
+    One that fits, else the one most like it: a carrier may have changed it.
+    """
+    likeness = [1.0 if fits(each, sent) else _likeness(each, sent) for each in shown]
+    best = max(range(len(shown)), key=likeness.__getitem__, default=None)
+    return best if best is not None and likeness[best] >= LIKE else None
+
+
+def _likeness(shown: str, sent: str) -> float:
+    return SequenceMatcher(None, normalised(shown), normalised(sent), autojunk=False).ratio()

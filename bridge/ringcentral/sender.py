@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session
 
+from bridge.clock import machine_now
 from bridge.outbox.outcome import (
     Absent,
     Accepted,
@@ -19,10 +21,10 @@ from bridge.outbox.outcome import (
     Refused,
     Several,
     TryLater,
+    Unfitting,
     Unsure,
 )
-from bridge.relay.echoes import Window, window_of
-from bridge.relay.segments import normalised
+from bridge.relay.echoes import Window, fits, window_of
 from bridge.relay.texts import CarrierRecord
 from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.outcomes import later_of, outcome_of
@@ -30,13 +32,12 @@ from bridge.ringcentral.parse import NotUnderstood, parse_record
 from bridge.ringcentral.problems import NotSent, Problem, Refusal
 from bridge.ringcentral.render import OutgoingText, find_fault, render_text, render_time
 from bridge.ringcentral.stores import read_store
-from storage import conversations, inboxes, messages, threads
+from storage import conversations, inboxes, kept_records, messages, threads
 from storage.database import Database
 from storage.lookups import find_of_earlier_attempts, find_own, find_taken_by_others
 
 SEND_PATH = "/restapi/v1.0/account/~/extension/~/sms"
 LOOK_PAGE = 250
-WATERMARK = "RingCentral"  # a developer account puts a sentence with it in front of each text
 
 PhoneTextOf = Callable[[str, str, str | None], Awaitable[str | Refused | TryLater]]
 ClientOf = Callable[[int], RingCentralClient]
@@ -47,6 +48,7 @@ class LoadedText:
     """A text as it is on file; `markup` is set until its names were resolved for the phone."""
 
     text: OutgoingText
+    conversation_id: int
     login_id: int
     region: str
     markup: str | None
@@ -86,6 +88,7 @@ class RingCentralSender:
                 to_numbers=tuple(conversations.outside_numbers_of(conversation)),
                 body=message.body,
             ),
+            conversation_id=message.conversation_id,
             login_id=inbox.login_id,
             region=inbox.region,
             markup=message.markup,
@@ -136,31 +139,43 @@ class RingCentralSender:
         return accepted(record, content.text.store)
 
     async def look(self, delivery: Claimed, content: object) -> Finding:
-        """Search the store for what a lost attempt may have made.
+        """Search the store, and the records kept aside, for what a lost attempt may have made.
 
         Fitting: ours by number, to the same set of recipients, as many files, the same text (a
         developer account puts a watermark in front of it), no other message's.
         """
         assert isinstance(content, LoadedText)
-        assert delivery.started_at is not None, "only a started attempt is looked for"
+        client = self._client_of(content.login_id)
+        shown, trouble = await self._ask_store(client, delivery, content)
+        unclaimed = await self._database.read(
+            _unclaimed, delivery, content, shown, _window_of(delivery, client)
+        )
+        finding = _judge(unclaimed, content)
+        if trouble is not None and not isinstance(finding, Accepted):
+            return trouble
+        if isinstance(finding, Absent):
+            return Absent(_passed_since_start(delivery, client))
+        return finding
+
+    async def _ask_store(
+        self, client: RingCentralClient, delivery: Claimed, content: LoadedText
+    ) -> tuple[list[CarrierRecord], CannotLook | Unfitting | None]:
+        """What the store shows, or why it cannot be told."""
         try:
-            records = await self._outbound_records(delivery, content)
+            return await self._outbound_records(client, delivery, content), None
         except Refusal as refusal:
-            return CannotLook(refusal.code, refusal.retry_after_seconds)
+            return [], CannotLook(refusal.code, refusal.retry_after_seconds)
         except NotSent as problem:
-            return CannotLook(problem.code, problem.after_seconds)
+            return [], CannotLook(problem.code, problem.after_seconds)
         except Problem as problem:
-            return CannotLook(problem.code)
+            return [], CannotLook(problem.code)
         except NotUnderstood as oddity:
-            return Several(str(oddity))
-        candidates = [each for each in records if _goes_the_same_way(each, content.text)]
-        return _judge(await self._database.read(_ours, delivery, candidates), content)
+            return [], Unfitting(str(oddity))
 
     async def _outbound_records(
-        self, delivery: Claimed, content: LoadedText
+        self, client: RingCentralClient, delivery: Claimed, content: LoadedText
     ) -> list[CarrierRecord]:
-        client, text = self._client_of(content.login_id), content.text
-        window = await _window_of(delivery, client)
+        text, window = content.text, _window_of(delivery, client)
         params = {
             "messageType": "SMS",
             "direction": "Outbound",
@@ -174,15 +189,23 @@ class RingCentralSender:
             parse_record(each, store=text.store, own_numbers=(), region=content.region)
             for each in _all_records(answer)
         ]
-        return [each for each in parsed if each is not None and window.has(each.sent_at)]
+        return [each for each in parsed if each is not None]
 
 
-async def _window_of(delivery: Claimed, client: RingCentralClient) -> Window:
+def _window_of(delivery: Claimed, client: RingCentralClient) -> Window:
+    """Where its sender did not know RingCentral's clock: by ours, known from the answer at last."""
     assert delivery.started_at is not None, "only a started attempt is looked for"
     assert delivery.deadline_at is not None, "a started attempt has one"
     times = (delivery.started_at, delivery.deadline_at, delivery.provider_started_at)
-    offset = None if delivery.provider_started_at else await client.server_clock()
-    return window_of(*times, offset)
+    return window_of(*times, client.server_time_offset)
+
+
+def _passed_since_start(delivery: Claimed, client: RingCentralClient) -> timedelta | None:
+    """By RingCentral's clock at both ends; None where one of them is not known."""
+    offset = client.server_time_offset
+    if delivery.provider_started_at is None or offset is None:
+        return None
+    return machine_now() + offset - delivery.provider_started_at
 
 
 def _all_records(answer: Mapping[str, Any]) -> list[Any]:
@@ -212,25 +235,35 @@ def accepted(record: Mapping[str, Any], store: str) -> Accepted | Unsure:
     )
 
 
-def _ours(
-    session: Session, delivery: Claimed, candidates: Sequence[CarrierRecord]
+def _unclaimed(
+    session: Session,
+    delivery: Claimed,
+    content: LoadedText,
+    shown: Sequence[CarrierRecord],
+    window: Window,
 ) -> list[CarrierRecord]:
-    """The one on file as ours, else those that nobody else accounts for."""
-    tried = find_of_earlier_attempts(
-        session, [each.record_id for each in candidates], delivery_id=delivery.id
-    )
-    candidates = [each for each in candidates if each.record_id not in tried]
-    if not candidates:
-        return []
-    store, ids = candidates[0].store, [each.record_id for each in candidates]
-    message_id, part = delivery.subject_id, delivery.part
-    own = find_own(session, store, ids, message_id=message_id, part=part)
+    """The record on file as ours, else those that went the same way and are nobody else's."""
+    kept = map(CarrierRecord.from_json, kept_records.find(session, content.conversation_id))
+    found = {each.record_id: each for each in (*kept, *shown)}  # what the store shows is newer
+    candidates = [
+        each
+        for each in found.values()
+        if window.has(each.sent_at) and _goes_the_same_way(each, content.text)
+    ]
+    return _ours(session, delivery, content.text.store, candidates)
+
+
+def _ours(
+    session: Session, delivery: Claimed, store: str, candidates: Sequence[CarrierRecord]
+) -> list[CarrierRecord]:
+    ids = [each.record_id for each in candidates]
+    tried = find_of_earlier_attempts(session, ids, delivery_id=delivery.id)
+    mine = {"message_id": delivery.subject_id, "part": delivery.part}
+    own = find_own(session, store, ids, **mine) - tried
     if own:
         return [each for each in candidates if each.record_id in own]
-    taken = find_taken_by_others(
-        session, store, ids, message_id=message_id, part=part, delivery_id=delivery.id
-    )
-    return [each for each in candidates if each.record_id not in taken]
+    others = tried | find_taken_by_others(session, store, ids, **mine)
+    return [each for each in candidates if each.record_id not in others]
 
 
 def _goes_the_same_way(record: CarrierRecord, text: OutgoingText) -> bool:
@@ -249,16 +282,14 @@ def _judge(candidates: Sequence[CarrierRecord], content: LoadedText) -> Finding:
         if found.ringcentral_conversation_id:
             facts["conversation_id"] = found.ringcentral_conversation_id
         return Accepted(external_id=found.record_id, scope=content.text.store, facts=facts)
-    if not candidates:
-        return Absent()
-    return Several(f"{len(fitting)} of {len(candidates)} records fit")
+    if fitting:
+        return Several(f"{len(fitting)} records fit")
+    return Unfitting(f"none of {len(candidates)} fits") if candidates else Absent()
 
 
 def _fits(record: CarrierRecord, content: LoadedText) -> bool:
-    if len(record.attachments) != content.file_count:
-        return False
-    shown, sent = normalised(record.body), normalised(content.text.body)
-    return shown == sent or (shown.endswith(sent) and WATERMARK in shown.removesuffix(sent))
+    is_whole = len(record.attachments) == content.file_count
+    return is_whole and fits(record.body, content.text.body)
 
 
 @dataclass(frozen=True)

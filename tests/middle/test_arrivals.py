@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from bridge.outbox.outcome import Accepted, Refused, TryLater
 from bridge.relay import crossings, decisions, lanes
 from storage import cursors, inboxes
@@ -265,6 +267,32 @@ async def test_it_was_sent_takes_the_kept_record_for_its_own(desk: Desk) -> None
     assert [each.external_id for each in await desk.copies(message, "ringcentral")] == ["79"]
     assert (await desk.message(origin="slack")).carrier_status == "Delivered"
     assert (await desk.message(origin="ringcentral_app")).body == "Something else"
+
+
+@pytest.mark.parametrize(
+    ("shown", "own"),
+    [
+        (("Something else",), None),
+        (("Something else", "Yes, until 6pm"), "2"),
+        (("Yes, until 6pm", "Test SMS using a RingCentral Developer account - {body}"), "2"),
+        (("Yes, until 7 pm", "{body}"), "2"),
+        (("{body}", "{body}"), "1"),
+    ],
+)
+async def test_it_was_sent_takes_the_record_most_like_it(
+    desk: Desk, shown: tuple[str, ...], own: str | None
+) -> None:
+    """One kept record becomes the text's own, all others are shown as sent from the app."""
+    message = await replied(desk)
+    await desk.park(await desk.text_of(message))
+    for number, body in enumerate(shown, 1):
+        body = body.format(body=message.body)
+        await desk.arrives(makers.own_record(record_id=str(number), body=body))
+    await desk.decides(decisions.it_was_sent, message)
+    copied = [each.external_id for each in await desk.copies(message, "ringcentral")]
+    assert copied == ([own] if own else [])
+    others = await desk.find(Message, origin="ringcentral_app")
+    assert len(others) == len(shown) - len(copied)
 
 
 async def test_another_conversations_texts_are_not_kept(desk: Desk) -> None:

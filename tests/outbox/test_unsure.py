@@ -74,6 +74,20 @@ async def test_looks_know_the_attempt(outbox: Outbox) -> None:
     assert (look.started_at, look.deadline_at) == (attempt.started_at, attempt.deadline_at)
 
 
+async def test_absence_counts_by_the_providers_time(outbox: Outbox) -> None:
+    """A clock that is ahead brings no resend forward: the attempt has had no time to show yet."""
+    outbox.slack.outcomes = [Unsure("lost")]
+    outbox.slack.findings = [
+        *(Absent(timedelta(seconds=seconds)) for seconds in (0.0, 0.0, 0.35, 0.5)),
+        Accepted("never looked for", "scope"),
+    ]
+    await outbox.start()
+    await outbox.expect_state(await outbox.owe(), "accepted")
+    assert len(outbox.slack.looked) == 4
+    assert len(outbox.slack.sent) == 2
+    assert outbox.slack.looked_at[2] - outbox.slack.looked_at[1] >= 0.35  # to its own deadline
+
+
 async def test_several_are_for_a_person(outbox: Outbox) -> None:
     """Where more than one record could be it, nothing is sent, and a person is asked once."""
     outbox.slack.outcomes = [Unsure("lost")]

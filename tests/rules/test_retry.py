@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.outbox.outcome import Absent, Accepted, CannotLook, Several, TryLater
+from bridge.outbox.outcome import Absent, Accepted, CannotLook, Several, TryLater, Unfitting
 from bridge.outbox.retry import (
     Again,
     AskAPerson,
@@ -127,7 +127,7 @@ def look(
     deadline_seconds: float = 20.0,
     fate_is_known: bool = True,
     has_a_person: bool = True,
-    finding: Absent | CannotLook | Several | None = None,
+    finding: Absent | CannotLook | Several | Unfitting | None = None,
 ) -> LookAgain | CountAsAbsent | AskAPerson:
     """A look at an attempt reported unsure at NOW."""
     return after_look(
@@ -170,6 +170,18 @@ def test_whose_sender_may_still_send_is_never_sent_again(looks: int, at_seconds:
     """A worker that is only stopped may send yet: a person decides."""
     decision = look(looks=looks, at_seconds=at_seconds, fate_is_known=False)
     assert isinstance(decision, AskAPerson)
+
+
+@pytest.mark.parametrize("fate_is_known", [True, False])
+def test_what_does_not_fit_is_for_a_person_once_ours_had_its_time(fate_is_known: bool) -> None:
+    """Another text went the same way: ours may show yet, nobody is asked before the last look."""
+    other = Unfitting("none of 1 fits")
+    decisions = [
+        look(looks=looks, at_seconds=at_seconds, finding=other, fate_is_known=fate_is_known)
+        for looks, at_seconds in ((0, 2), (1, 10), (2, 80))
+    ]
+    assert decisions[:2] == [LookAgain(after(10)), LookAgain(after(80))]
+    assert isinstance(decisions[2], AskAPerson)
 
 
 @pytest.mark.parametrize("at_seconds", [2, 80, 5000])
