@@ -12,7 +12,7 @@ import typer
 import uvloop
 
 from bridge import logs
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, StartRefused
 from bridge.settings import Settings, SettingsWrong, load
 
 WRONG_SETTINGS = 2
@@ -89,6 +89,12 @@ def new_key() -> None:
     typer.echo(new_key())
 
 
+@app.command("rotate-key")
+def rotate_key() -> None:
+    """Put every stored secret under the first key of BRIDGE_SECRET_KEYS."""
+    typer.echo(_run(_rotate_key(_settings())))
+
+
 @app.command()
 def sandbox(
     data: Annotated[Path, typer.Option(help="Folder for the sandbox's database.")] = Path("var"),
@@ -148,6 +154,23 @@ async def _serve(settings: Settings, command: str) -> None:
     from bridge.serve import serve
 
     await serve(settings, frozenset(ROLES[command]))
+
+
+async def _rotate_key(settings: Settings) -> str:
+    from storage.database import Database
+    from storage.rotation import rotate_stored
+    from storage.secrets import SecretUnreadable, use_keys
+    from storage.tables import Delivery
+
+    use_keys(settings.secret_key_list)
+    database = await Database.open(settings.database_url)
+    try:
+        count = await database.write(rotate_stored, Delivery.metadata)
+    except SecretUnreadable as unreadable:
+        raise StartRefused(str(unreadable)) from unreadable
+    finally:
+        await database.close()
+    return f"{count} secrets are under the first key now; the other keys can be removed."
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -108,7 +108,7 @@ async def _compose(
     liveness = await Liveness.hold(database)
     slack = build_slack(settings, database, gates, clock)
     ringcentral = build_ringcentral(settings, database, gates, clock, slack.phone_text_of, liveness)
-    slack.use_numbers(ringcentral.numbers)
+    slack.use_numbers(ringcentral)
     worker = None
     if "worker" in roles:
         worker = Worker(

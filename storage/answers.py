@@ -15,6 +15,13 @@ def add(session: Session, answer: Answer) -> int:
     return answer.id
 
 
+def conclude(session: Session, answer_id: int, sentence: str) -> None:
+    """Write down what it will say, with what was decided: asked again it says the same."""
+    answer = get(session, answer_id)
+    answer.payload = {**answer.payload, "sentence": sentence}
+    session.add(answer)
+
+
 def get(session: Session, answer_id: int) -> Answer:
     """The answer; it must exist."""
     return session.exec(select(Answer).where(Answer.id == answer_id)).one()

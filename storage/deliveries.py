@@ -246,20 +246,17 @@ def settle_parked(
     return settled > 0
 
 
-def bring_forward(session: Session, lane: str, now: datetime) -> None:
-    """Make what waits in a lane due now."""
-    forwarded = _run(
-        session,
-        update(Delivery)
-        .where(
-            is_unsettled(),
-            col(Delivery.lane) == lane,
-            col(Delivery.state) == "waiting",
-            col(Delivery.due_at) > now,
-        )
-        .values(due_at=now),
+def bring_forward(session: Session, lane: str, due_at: datetime, reason: str | None = None) -> None:
+    """Make what waits in a lane due by then; with `reason` only what waits for that."""
+    waiting = update(Delivery).where(
+        is_unsettled(),
+        col(Delivery.lane) == lane,
+        col(Delivery.state) == "waiting",
+        col(Delivery.due_at) > due_at,
     )
-    if forwarded:
+    if reason is not None:
+        waiting = waiting.where(col(Delivery.reason) == reason)
+    if _run(session, waiting.values(due_at=due_at)):
         signal(session, SIGNAL)
 
 

@@ -1,7 +1,7 @@
 """Secrets at rest: Fernet tokens under keys that can be rotated.
 
 The first key encrypts, every key decrypts. To rotate: put a new key in front, start again, run
-storage.rotation over the tables, then remove the old key.
+`sms-bridge rotate-key`, then remove the old key.
 """
 
 from collections.abc import Sequence

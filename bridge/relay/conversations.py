@@ -13,6 +13,8 @@ from storage.deliveries import Owed
 from storage.tables import Conversation, Inbox, Thread
 
 CARD_DEBOUNCE = timedelta(seconds=1.5)
+CARD_NOT_POSTED = "card_not_posted"  # why a text waits whose thread is not there yet
+UNPOSTED_WAIT = timedelta(days=1)  # a card's posting brings its updates forward
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,10 @@ def open_thread(
 
 
 def refresh_card(session: Session, thread: Thread, now: datetime) -> None:
-    """Owe the card today's state; changes within a moment are shown together."""
+    """Owe the card today's state; changes within a moment are shown together.
+
+    What a card that is not posted yet would show, its posting shows, and then brings forward.
+    """
     assert thread.id is not None, "read from its table"
     deliveries.show_again(
         session,
@@ -86,7 +91,7 @@ def refresh_card(session: Session, thread: Thread, now: datetime) -> None:
             lane=lanes.card_lane(thread.id),
             lane_order=lanes.FIRST,
             gate=lanes.method_gate(thread.team_id, "chat.update"),
-            due_at=now + CARD_DEBOUNCE,
+            due_at=now + (UNPOSTED_WAIT if thread.ts is None else CARD_DEBOUNCE),
             priority=3,
         ),
         now,

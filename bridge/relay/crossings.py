@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session
 
-from bridge.relay import conversations, lanes, notices, receipts
+from bridge.relay import answers, conversations, lanes, notices, receipts
 from bridge.relay.conversations import Place
 from bridge.relay.echoes import find_likest, window_of
 from bridge.relay.texts import CarrierRecord, NewText, Reply
+from storage import conversations as conversation_rows
 from storage import (
-    answers,
     copies,
     cursors,
     deliveries,
@@ -22,7 +22,6 @@ from storage import (
     originals,
     threads,
 )
-from storage import conversations as conversation_rows
 from storage.deliveries import Owed
 from storage.tables import Answer, Inbox, Message, SlackOriginal, Thread
 
@@ -32,7 +31,6 @@ class CardInFlight(Exception):
 
 
 GAP_WAIT = timedelta(seconds=30)  # how long a live text waits for older ones to be caught up
-ANSWER_WAIT = timedelta(seconds=60)  # a link waits for its thread; brought forward when posted
 
 
 def slack_scope(team_id: str, channel_id: str) -> str:
@@ -374,50 +372,13 @@ def _command_message(text: NewText, place: Place, now: datetime) -> Message:
 def _owe_link(
     session: Session, place: Place, text: NewText, message_id: int, now: datetime
 ) -> None:
-    answer_id = answers.add(
-        session,
-        Answer(
-            kind="sent",
-            team_id=text.team_id,
-            channel_id=text.channel_id,
-            user_id=text.author_id,
-            response_url=text.response_url,
-            payload={"message_id": message_id, "thread_id": place.thread_id},
-            asked_at=now,
-        ),
+    answer = Answer(
+        kind="sent",
+        team_id=text.team_id,
+        channel_id=text.channel_id,
+        user_id=text.author_id,
+        response_url=text.response_url,
+        payload={"message_id": message_id, "thread_id": place.thread_id},
+        asked_at=now,
     )
-    waits = place.thread.ts is None
-    enqueue_answer(
-        session,
-        answer_id,
-        text.team_id,
-        now,
-        thread_id=place.thread_id,
-        due_at=now + ANSWER_WAIT if waits else now,
-    )
-
-
-def enqueue_answer(
-    session: Session,
-    answer_id: int,
-    team_id: str,
-    now: datetime,
-    *,
-    thread_id: int | None = None,
-    due_at: datetime | None = None,
-) -> None:
-    """Owe a recorded answer to whoever asked."""
-    deliveries.enqueue(
-        session,
-        Owed(
-            subject_type="answer",
-            subject_id=answer_id,
-            side="slack",
-            kind="reply",
-            lane=lanes.answer_lane(thread_id, answer_id),
-            lane_order=lanes.place(now, str(answer_id)),
-            gate=lanes.answer_gate(team_id),
-            due_at=due_at or now,
-        ),
-        now,
-    )
+    answers.owe_answer(session, answer, now)

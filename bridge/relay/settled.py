@@ -53,7 +53,7 @@ def card_settled(session: Session, settlement: Settlement) -> None:
         case Accepted(external_id=ts):
             assert ts is not None, "Slack names every post"
             threads.set_ts(session, delivery.subject_id, ts)
-            deliveries.bring_forward(session, lanes.answer_lane(delivery.subject_id, 0), now)
+            _bring_forward(session, thread, now)
         case Refused(reason=reason):
             _tell_unshown(session, delivery, reason, now)
             _post_again(session, delivery, now + REFUSED_CARD_WAIT)  # its texts wait for it
@@ -63,6 +63,16 @@ def card_settled(session: Session, settlement: Settlement) -> None:
             return
         case _:
             assert_never(settlement.outcome)
+
+
+def _bring_forward(session: Session, thread: Thread, now: datetime) -> None:
+    """Its card is posted: what waited for that may go."""
+    assert thread.id is not None, "read from its table"
+    deliveries.bring_forward(session, lanes.answer_lane(thread.id, 0), now)
+    shown_at = now + conversations.CARD_DEBOUNCE
+    deliveries.bring_forward(session, lanes.card_lane(thread.id), shown_at)
+    lane = lanes.shown_lane(thread.conversation_id)
+    deliveries.bring_forward(session, lane, now, reason=conversations.CARD_NOT_POSTED)
 
 
 def notice_settled(session: Session, settlement: Settlement) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from bridge.clock import monotonic
 from bridge.outbox.gates import REPLY
 from bridge.relay.texts import OwnNumber
 from bridge.ringcentral.client import RingCentralClient
@@ -16,6 +19,10 @@ NUMBERS_PATH = "/restapi/v1.0/account/~/extension/~/phone-number"
 PAGE_SIZE = 100
 MOST_PAGES = 50
 MOST_REGISTRATIONS = 20  # one request each, of the 50 a minute
+MOST_AT_ONCE = 8  # of the 16 connections
+KEPT_SECONDS = 60.0
+
+Record = Mapping[str, Any]
 
 OWNER_KINDS = {
     "User": "user",
@@ -49,84 +56,152 @@ UNREADABLE_QUEUE = (
 
 
 class Directory:
-    """The numbers of one login."""
+    """The numbers of one login. The whole list is kept for a minute: it costs many requests."""
 
     def __init__(self, client: RingCentralClient, region: str) -> None:
         self._client = client
         self._region = region
-        self._looked_up = 0
+        self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
+        self._kept: list[OwnNumber] = []
+        self._kept_until = 0.0
 
     async def numbers(self) -> list[OwnNumber]:
         """All numbers the login sees, those it can send from first. Raises a Problem."""
-        own = await self._client.identity()
-        owners = _Owners(self._client, own)
-        records = [
+        if monotonic() >= self._kept_until:
+            found = await self._read(await self._records())
+            self._kept = sorted(found, key=lambda each: (not each.can_send, each.phone_number))
+            self._kept_until = monotonic() + KEPT_SECONDS
+        return list(self._kept)
+
+    async def number(self, phone_number: str) -> OwnNumber | None:
+        """One of them as it is now, in three round trips; None for none. Raises a Problem."""
+        found = [each for each in await self._records() if self._e164(each) == phone_number]
+        return next(iter(await self._read(found)), None)
+
+    def _e164(self, record: Record) -> str:
+        return parse_number(record["phoneNumber"], self._region)
+
+    async def _ask(self, path: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        async with self._at_once:
+            return await self._client.request("GET", path, params=params, priority=REPLY)
+
+    async def _records(self) -> list[Record]:
+        first = await self._page(1)
+        last = min(int(first.get("paging", {}).get("totalPages", 1)), MOST_PAGES)
+        others = await asyncio.gather(*(self._page(number) for number in range(2, last + 1)))
+        return [
             record
-            for record in await self._records()
+            for page in (first, *others)
+            for record in page.get("records", [])
             if record.get("phoneNumber") and record.get("type") != "FaxOnly"
         ]
-        found = [await self._read(record, own, owners) for record in records]
-        return sorted(found, key=lambda each: (not each.can_send, each.phone_number))
 
-    async def _records(self) -> list[Mapping[str, Any]]:
-        records: list[Mapping[str, Any]] = []
-        for page in range(1, MOST_PAGES + 1):
-            answer = await self._client.request(
-                "GET", NUMBERS_PATH, params={"page": page, "perPage": PAGE_SIZE}, priority=REPLY
+    async def _page(self, number: int) -> Mapping[str, Any]:
+        return await self._ask(NUMBERS_PATH, {"page": number, "perPage": PAGE_SIZE})
+
+    async def _read(self, records: Sequence[Record]) -> list[OwnNumber]:
+        """All that is to be asked about them, asked side by side."""
+        own = await self._client.identity()
+        able = [each for each in records if why_not_sendable(each) is None]
+        told = [each for each in able if each.get("id")][:MOST_REGISTRATIONS]
+        queues = [each for each in able if owner_kind(each) == "queue"]
+        names, unregistered, unreadable = await asyncio.gather(
+            self._owner_names(records, own),
+            self._ask_each(told, self._why_not_registered),
+            self._ask_each(queues, partial(self._why_not_readable, own)),
+        )
+        return [
+            self._own_number(
+                record,
+                own,
+                names.get(_owner_id(record, own) or ""),
+                unregistered.get(record["phoneNumber"]),
+                unreadable.get(record["phoneNumber"]),
             )
-            records += answer.get("records", [])
-            if page >= int(answer.get("paging", {}).get("totalPages", 1)):
-                break
-        return records
+            for record in records
+        ]
 
-    async def _read(self, record: Mapping[str, Any], own: Store, owners: _Owners) -> OwnNumber:
-        owner = record.get("extension") or {}
-        kind = owner_kind(record)
-        # A queue's texts live in its own store; those of a site's or the company's number in the
-        # store of the user it is assigned to.
-        store = Store(own.account_id, str(owner["id"])) if kind == "queue" else own
-        why_not_send = why_not_sendable(record) or await self._why_not_registered(record)
-        why_not_receive = await self._why_not_receivable(record, kind, store)
+    async def _ask_each(
+        self, records: Sequence[Record], question: Callable[[Record], Awaitable[str | None]]
+    ) -> dict[str, str | None]:
+        found = await asyncio.gather(*(question(each) for each in records))
+        return dict(zip((each["phoneNumber"] for each in records), found, strict=True))
+
+    def _own_number(
+        self,
+        record: Record,
+        own: Store,
+        owner_name: str | None,
+        unregistered: str | None,
+        unreadable: str | None,
+    ) -> OwnNumber:
+        unsendable = why_not_sendable(record)
         return OwnNumber(
-            phone_number=parse_number(record["phoneNumber"], self._region),
+            phone_number=self._e164(record),
             login_id=self._client.login_id,
-            store=str(store),
-            owner_name=await owners.name(record, kind),
-            owner_kind=kind,
-            can_send=why_not_send is None,
-            can_receive=why_not_receive is None,
+            store=str(_store_of(record, own)),
+            owner_name=owner_name or "Company",
+            owner_kind=owner_kind(record),
+            can_send=not (unsendable or unregistered),
+            can_receive=not (unsendable or unreadable),
             takes_files="MmsSender" in record.get("features", ()),
-            why_not=why_not_send or why_not_receive,
+            why_not=unsendable or unregistered or unreadable,
         )
 
-    async def _why_not_registered(self, record: Mapping[str, Any]) -> str | None:
+    async def _why_not_registered(self, record: Record) -> str | None:
         """Local numbers text through a registered campaign; none is shown for other numbers."""
-        self._looked_up += 1
-        if self._looked_up > MOST_REGISTRATIONS or not record.get("id"):
-            return None
-        path = f"{NUMBERS_PATH}/{record['id']}/sms-configuration"
         try:
-            answer = await self._client.request("GET", path, priority=REPLY)
+            answer = await self._ask(f"{NUMBERS_PATH}/{record['id']}/sms-configuration")
         except Refusal:  # not every account tells
             return None
         status = (answer.get("smsCampaignInfo") or {}).get("status", "Confirmed")
         return None if status == "Confirmed" else UNREGISTERED.format(status=status)
 
-    async def _why_not_receivable(
-        self, record: Mapping[str, Any], kind: str, store: Store
-    ) -> str | None:
+    async def _why_not_readable(self, own: Store, record: Record) -> str | None:
         """Whoever may text from a number gets its texts, but a queue's store has rights of its own;
         they are asked of RingCentral, which alone knows."""
-        unsendable = why_not_sendable(record)
-        if unsendable is not None or kind != "queue":
-            return unsendable
+        store = str(_store_of(record, own))
         try:
-            await read_store(self._client, str(store), "message-store", {"perPage": 1}, REPLY)
+            async with self._at_once:
+                await read_store(self._client, store, "message-store", {"perPage": 1}, REPLY)
         except Refusal as refusal:
             if refusal.status not in (403, 404):
                 raise
             return UNREADABLE_QUEUE
         return None
+
+    async def _owner_names(self, records: Sequence[Record], own: Store) -> dict[str, str]:
+        """What people call each owner, by extension id, each asked for once."""
+        by_id = {_owner_id(each, own) or "": each for each in records}
+        by_id.pop("", None)
+        names = await asyncio.gather(*(self._owner_name(*each) for each in by_id.items()))
+        return dict(zip(by_id, names, strict=True))
+
+    async def _owner_name(self, extension_id: str, record: Record) -> str:
+        owner = record.get("extension") or {}
+        try:
+            extension = await self._ask(f"/restapi/v1.0/account/~/extension/{extension_id}")
+        except Refusal:  # not every login may read others' extensions
+            extension = {}
+        number = extension.get("extensionNumber") or owner.get("extensionNumber")
+        kind = OWNER_WORDS.get(owner_kind(record), "extension")
+        return str(extension.get("name") or owner.get("name") or f"{kind} {number or extension_id}")
+
+
+def _store_of(record: Record, own: Store) -> Store:
+    """A queue's texts live in its own store; those of a site's or the company's number in the
+    store of the user it is assigned to."""
+    if owner_kind(record) != "queue":
+        return own
+    return Store(own.account_id, str(record["extension"]["id"]))
+
+
+def _owner_id(record: Record, own: Store) -> str | None:
+    """The extension it belongs to; None for the company's own."""
+    owner = record.get("extension") or {}
+    if owner_kind(record) == "company" and not owner:
+        return None
+    return str(owner.get("id") or own.extension_id)
 
 
 def owner_kind(record: Mapping[str, Any]) -> str:
@@ -147,32 +222,3 @@ def why_not_sendable(record: Mapping[str, Any]) -> str | None:
     if "SmsSender" in features:
         return None
     return HIGH_VOLUME if "A2PSmsSender" in features else NO_SMS
-
-
-class _Owners:
-    """Names of owners, each asked for once."""
-
-    def __init__(self, client: RingCentralClient, own: Store) -> None:
-        self._client = client
-        self._own = own
-        self._names: dict[str, str] = {}
-
-    async def name(self, record: Mapping[str, Any], kind: str) -> str:
-        """What people call the owner."""
-        owner = record.get("extension") or {}
-        if kind == "company" and not owner:
-            return "Company"
-        extension_id = str(owner.get("id") or self._own.extension_id)
-        if extension_id not in self._names:
-            self._names[extension_id] = await self._ask_name(extension_id, owner, kind)
-        return self._names[extension_id]
-
-    async def _ask_name(self, extension_id: str, owner: Mapping[str, Any], kind: str) -> str:
-        path = f"/restapi/v1.0/account/~/extension/{extension_id}"
-        try:
-            extension = await self._client.request("GET", path, priority=REPLY)
-        except Refusal:  # not every login may read others' extensions
-            extension = {}
-        number = extension.get("extensionNumber") or owner.get("extensionNumber")
-        plain = f"{OWNER_WORDS.get(kind, 'extension')} {number or extension_id}"
-        return str(extension.get("name") or owner.get("name") or plain)

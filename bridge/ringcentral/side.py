@@ -59,6 +59,7 @@ class RingCentralSide:
         self._door: Door | None = None
         self._tokens: Tokens | None = None
         self._client: RingCentralClient | None = None
+        self._directory: Directory | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: list[Callable[[], None]] = []
         self._inboxes_changed = asyncio.Event()
@@ -87,7 +88,11 @@ class RingCentralSide:
 
     async def numbers(self) -> list[OwnNumber]:
         """The numbers the login sees, those it can send from first; raises ProviderProblem."""
-        return await Directory(self._opened(), self._settings.region).numbers()
+        return await self._opened_directory().numbers()
+
+    async def number(self, phone_number: str) -> OwnNumber | None:
+        """One of them (E.164) as it is now, None where the login has none; as `numbers`."""
+        return await self._opened_directory().number(phone_number)
 
     async def open(self) -> None:
         """Make ready to ask and to send, without running anything or asking the network."""
@@ -96,6 +101,7 @@ class RingCentralSide:
         self._door = Door(self._settings.ringcentral_url, login.id, self._gates)
         self._tokens = Tokens(self._door, self._database, self._credentials(), self._turns)
         self._client = RingCentralClient(self._door, self._tokens)
+        self._directory = Directory(self._client, self._settings.region)
         self._hear("tokens", self._tokens.look_again)
 
     async def start(self) -> None:
@@ -138,6 +144,11 @@ class RingCentralSide:
         if self._client is None:
             raise ProviderProblem("The RingCentral side is not open yet.")
         return self._client
+
+    def _opened_directory(self) -> Directory:
+        if self._directory is None:
+            raise ProviderProblem("The RingCentral side is not open yet.")
+        return self._directory
 
     def _hear(self, name: str, callback: Callable[[], None]) -> None:
         self._unsubscribe.append(self._database.on_signal(name, callback))

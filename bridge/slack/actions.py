@@ -9,12 +9,12 @@ import structlog
 from sqlmodel import Session
 
 from bridge.clock import Clock
-from bridge.relay import crossings, decisions
+from bridge.relay import answers, decisions
 from bridge.slack import parse, render
 from bridge.slack.client import SlackProblem
 from bridge.slack.parse import Body, Click, NotUnderstood
 from bridge.slack.people import REFUSALS, People
-from storage import answers, threads
+from storage import threads
 from storage.database import Database
 from storage.tables import Answer, Message
 
@@ -85,16 +85,13 @@ def _decide(
 
 
 def _owe_answer(session: Session, click: Click, sentence: str, now: datetime) -> None:
-    answer_id = answers.add(
-        session,
-        Answer(
-            kind="clicked",
-            team_id=click.team_id,
-            channel_id=click.channel_id,
-            user_id=click.user_id,
-            response_url=click.response_url,
-            payload={"sentence": sentence},
-            asked_at=now,
-        ),
+    answer = Answer(
+        kind="clicked",
+        team_id=click.team_id,
+        channel_id=click.channel_id,
+        user_id=click.user_id,
+        response_url=click.response_url,
+        payload={"sentence": sentence},
+        asked_at=now,
     )
-    crossings.enqueue_answer(session, answer_id, click.team_id, now)
+    answers.owe_answer(session, answer, now)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -13,51 +10,28 @@ from sqlmodel import Session
 
 from bridge import meters
 from bridge.clock import Clock, machine_now
-from bridge.errors import ProviderProblem
-from bridge.relay import crossings, inboxes, waiting
+from bridge.relay import answers, crossings, inboxes, waiting
 from bridge.relay.crossings import SendAccepted, SendRefused
-from bridge.relay.inboxes import NotPaired, Pairing
 from bridge.relay.numbers import format_number
-from bridge.relay.texts import NewText, OwnNumber
+from bridge.relay.texts import NewText
 from bridge.slack import commands_grammar as grammar
 from bridge.slack import markup as marks
 from bridge.slack import parse, render
-from bridge.slack.client import SlackClient, SlackProblem, SlackRefused
+from bridge.slack.client import SlackClient, SlackProblem
+from bridge.slack.connecting import CommandSettings
 from bridge.slack.installation import Installation
 from bridge.slack.parse import Body, Typed
 from bridge.slack.people import REFUSALS, People
 from bridge.slack.render import Rendered
-from storage import answers
 from storage import inboxes as inbox_rows
 from storage.database import Database, DatabaseBusy
 from storage.tables import Answer, Inbox, SlackPerson
 
 log = structlog.get_logger(__name__)
 
-CONNECT_SECONDS = 2.5
-
-NumbersOf = Callable[[], Awaitable[Sequence[OwnNumber]]]
-
-
-@dataclass(frozen=True)
-class CommandSettings:
-    """What the command needs of the settings."""
-
-    command: str
-    region: str
-    hold_seconds: float
-
-
-@dataclass(frozen=True)
-class _Channel:
-    is_member: bool
-    is_direct: bool
-    is_private: bool
-    is_shared: bool
-
 
 class Commands:
-    """Every use of the command. `numbers_of` lists our numbers, asking the other side."""
+    """Every use of the command."""
 
     def __init__(
         self,
@@ -66,12 +40,11 @@ class Commands:
         client: SlackClient,
         installation: Installation,
         people: People,
-        numbers_of: NumbersOf,
         settings: CommandSettings,
     ) -> None:
         self._database, self._clock, self._client = database, clock, client
         self._installation, self._people = installation, people
-        self._numbers_of, self._settings = numbers_of, settings
+        self._settings = settings
 
     async def receive_command(self, body: Body) -> Rendered | None:
         """Do what was typed; what to answer at once, privately, or None where an answer is owed."""
@@ -119,7 +92,7 @@ class Commands:
             case grammar.Send():
                 return await self._send(typed, command)
             case grammar.Numbers():
-                await self._database.write(_owe_numbers, typed, self._clock.now())
+                await self._owe(typed, "numbers")
                 return None
             case grammar.Status():
                 now = self._clock.now()
@@ -130,7 +103,8 @@ class Commands:
                     words = "Nothing was changed: only administrators connect numbers to channels."
                     return _give_back(words, typed)
                 if isinstance(command, grammar.Connect):
-                    return await self._connect(typed, command.number)
+                    await self._owe(typed, "connect", number=command.number, typed=_as_typed(typed))
+                    return None
                 return await self._disconnect(typed, command)
             case _:
                 assert_never(command)
@@ -141,6 +115,19 @@ class Commands:
             return render.sentence(words)
         meant = f"Did you mean `{self._settings.command} {asked.meant}`? " if asked.meant else ""
         return _give_back(f"That is no command, and nothing was sent. {meant}\n{words}", typed)
+
+    async def _owe(self, asked: Typed, kind: str, **payload: str) -> None:
+        """What asks other systems may take longer than the three seconds Slack waits."""
+        answer = Answer(
+            kind=kind,
+            team_id=asked.team_id,
+            channel_id=asked.channel_id,
+            user_id=asked.user_id,
+            response_url=asked.response_url,
+            payload=payload,
+            asked_at=self._clock.now(),
+        )
+        await self._database.write(answers.owe_answer, answer, answer.asked_at)
 
     # Sending
 
@@ -162,99 +149,6 @@ class Commands:
                 return _give_back(sentence, typed)
             case _:
                 assert_never(result)
-
-    # Pairing a number with a channel
-
-    async def _connect(self, typed: Typed, number: str) -> Rendered:
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                channel, own = await asyncio.gather(
-                    self._channel(typed.channel_id), self._own_number(number)
-                )
-        except TimeoutError:
-            words = "Nothing was connected: Slack or RingCentral did not answer in time. Try again."
-            return _give_back(words, typed)
-        except ProviderProblem as problem:
-            return _give_back(f"Nothing was connected: {marks.slack_escape(str(problem))}", typed)
-        refusal = self._why_not(channel, own, number)
-        if refusal is not None:
-            return _give_back(refusal, typed)
-        assert own is not None, "refused above"
-        return await self._pair(typed, channel, own)
-
-    async def _pair(self, typed: Typed, channel: _Channel, own: OwnNumber) -> Rendered:
-        pairing = Pairing(
-            phone_number=own.phone_number,
-            region=self._settings.region,
-            login_id=own.login_id,
-            store=own.store,
-            owner_name=own.owner_name,
-            team_id=self._client.team_id,
-            channel_id=typed.channel_id,
-            hold_seconds=self._settings.hold_seconds,
-            by_user_id=typed.user_id,
-        )
-        paired = await self._database.write(inboxes.connect, pairing, self._clock.now())
-        if isinstance(paired, NotPaired):
-            return _give_back(paired.sentence, typed)
-        await self._installation.refresh()
-        log.info("slack.inbox_connected", inbox_id=paired.id, channel_id=typed.channel_id)
-        return render.sentence(self._paired_words(own, channel))
-
-    def _paired_words(self, own: OwnNumber, channel: _Channel) -> str:
-        words = [f"{format_number(own.phone_number, self._settings.region)} is connected here."]
-        if not channel.is_private:
-            words.append(
-                "This channel is *public*: everybody in the workspace can read its texts. A "
-                "private channel keeps them to its members."
-            )
-        if channel.is_shared:
-            words.append("It is *shared with another organisation*, which can read them too.")
-        if own.why_not:
-            words.append(marks.slack_escape(own.why_not))
-        return " ".join(words)
-
-    def _why_not(self, channel: _Channel, own: OwnNumber | None, number: str) -> str | None:
-        command = self._settings.command
-        if channel.is_direct:
-            return "Nothing was connected: type it in a channel; a number needs a channel."
-        if not channel.is_member:
-            return (
-                "Nothing was connected: this app is not a member of the channel. Type "
-                "`/invite` and the app's name here, then the command again."
-            )
-        written = format_number(number, self._settings.region)
-        if own is None:
-            return (
-                f"Nothing was connected: the RingCentral login has no number {written}. "
-                f"`{command} numbers` lists those it has."
-            )
-        if not own.can_send and not own.can_receive:
-            why = marks.slack_escape(own.why_not or "it can neither send nor receive texts.")
-            return f"Nothing was connected: {why}"
-        return None
-
-    async def _channel(self, channel_id: str) -> _Channel:
-        try:
-            told = await self._client.ask("conversations.info", channel=channel_id)
-        except SlackRefused as refused:
-            if refused.code not in ("channel_not_found", "missing_scope"):
-                raise
-            # A private channel that the app is no member of; or direct messages, which it has no
-            # scope to read.
-            is_direct = channel_id.startswith("D") or refused.code == "missing_scope"
-            return _Channel(is_member=False, is_direct=is_direct, is_private=True, is_shared=False)
-        channel = told["channel"]
-        return _Channel(
-            is_member=bool(channel.get("is_member")),
-            is_direct=bool(channel.get("is_im") or channel.get("is_mpim")),
-            is_private=bool(channel.get("is_private")),
-            is_shared=bool(channel.get("is_ext_shared")),
-        )
-
-    async def _own_number(self, number: str) -> OwnNumber | None:
-        own = await self._numbers_of()
-        return next((each for each in own if each.phone_number == number), None)
 
     async def _disconnect(self, typed: Typed, command: grammar.Disconnect) -> Rendered:
         number = command.number
@@ -284,22 +178,9 @@ def _disconnect(
     return inboxes.disconnect(session, team_id, channel_id, typed.user_id, now)
 
 
-def _owe_numbers(session: Session, typed: Typed, now: datetime) -> None:
-    answer_id = answers.add(
-        session,
-        Answer(
-            kind="numbers",
-            team_id=typed.team_id,
-            channel_id=typed.channel_id,
-            user_id=typed.user_id,
-            response_url=typed.response_url,
-            asked_at=now,
-        ),
-    )
-    crossings.enqueue_answer(session, answer_id, typed.team_id, now)
-
-
 def _give_back(words: str, typed: Typed) -> Rendered:
-    return render.sentence(
-        words, f"{typed.command} {marks.phone_text(typed.text, {}, plain=False)}"
-    )
+    return render.sentence(words, _as_typed(typed))
+
+
+def _as_typed(typed: Typed) -> str:
+    return f"{typed.command} {marks.phone_text(typed.text, {}, plain=False)}"

@@ -339,7 +339,11 @@ def answer(kind: str, payload: Mapping[str, Any], permalink: str | None = None) 
     """A private answer to a command or a click."""
     if kind == "sent":
         whom = slack_escape(safe_name(str(payload.get("label") or "the customer")))
-        link = f"<{permalink}|Open the thread>" if permalink else "Its thread is in the inbox."
+        link = (
+            f"<{permalink}|Open the thread>"
+            if permalink
+            else "Its thread will be in the inbox's channel."
+        )
         return _plain(f"On its way to {whom}. {link}")
     return _plain(str(payload.get("sentence") or "Done."))
 

@@ -21,6 +21,7 @@ from bridge.outbox.outcome import (
     TryLater,
     Unsure,
 )
+from bridge.relay.conversations import CARD_NOT_POSTED
 from bridge.slack import markup as marks
 from bridge.slack import render
 from bridge.slack.client import SlackClient, SlackProblem, SlackRefused
@@ -118,25 +119,25 @@ class _Owed:
     label: str
 
 
-ListNumbers = Callable[[], Awaitable[Rendered]]
+WordsOf = Mapping[str, Callable[[Answer], Awaitable[Rendered]]]
 
 
 class SlackSender:
     """The outbox's hands in Slack (bridge.outbox.outcome.Sender).
 
-    `list_numbers` renders the answer to the numbers command, asking the other side.
+    `words_of` works out, by their kind, the answers that others must be asked for.
     """
 
     def __init__(
         self,
         client: SlackClient,
         people: People,
-        list_numbers: ListNumbers,
+        words_of: WordsOf,
         *,
         command: str,
         region: str,
     ) -> None:
-        self._client, self._people, self._list_numbers = client, people, list_numbers
+        self._client, self._people, self._words_of = client, people, words_of
         self._command, self._region = command, region
 
     def repeats(self, kind: str) -> bool:
@@ -171,14 +172,14 @@ class SlackSender:
     def _load_card_update(self, session: Session, thread_id: int) -> Update | TryLater:
         thread = threads.get(session, thread_id)
         if thread.ts is None:
-            return TryLater("not_posted", after_seconds=1.0)
+            return TryLater("not_posted")
         return Update(thread.channel_id, thread.ts, render.card(_card_state(session, thread)))
 
     def _load_text(self, session: Session, message_id: int) -> _Text | TryLater:
         message = messages.get(session, message_id)
         thread = threads.get(session, message.thread_id)
         if thread.ts is None:
-            return TryLater("card_not_posted", after_seconds=1.0)
+            return TryLater(CARD_NOT_POSTED)
         shown = ShownText(
             who=_who(session, conversations.get(session, message.conversation_id)),
             body=_body_of(session, message, thread.team_id),
@@ -202,7 +203,7 @@ class SlackSender:
             return _Direct(post) if _is_person(notice.channel_id) else post
         thread = threads.get(session, notice.thread_id)
         if thread.ts is None:
-            return TryLater("card_not_posted", after_seconds=1.0)
+            return TryLater(CARD_NOT_POSTED)
         return _post(thread, thread.ts, rendered)
 
     def _notice_facts(
@@ -218,17 +219,16 @@ class SlackSender:
             region=self._region,
         )
 
-    def _load_answer(self, session: Session, answer_id: int) -> _Owed | TryLater:
+    def _load_answer(self, session: Session, answer_id: int) -> _Owed:
+        """With its thread's link; without one where its card was waited for long enough."""
         answer = answers.get(session, answer_id)
         thread_id = answer.payload.get("thread_id")
         if thread_id is None:
             return _Owed(answer, None, "")
         thread = threads.get(session, thread_id)
-        if thread.ts is None:
-            return TryLater("card_not_posted", after_seconds=1.0)
         conversation = conversations.get(session, thread.conversation_id)
         label = render.label_of(_who(session, conversation))
-        return _Owed(answer, (thread.channel_id, thread.ts), label)
+        return _Owed(answer, (thread.channel_id, thread.ts) if thread.ts else None, label)
 
     # Preparing: repeatable reads
 
@@ -262,8 +262,8 @@ class SlackSender:
 
     async def _with_words(self, owed: _Owed, priority: int) -> PrivateAnswer:
         answer = owed.answer
-        if answer.kind == "numbers":
-            rendered = await self._list_numbers()
+        if answer.kind in self._words_of:
+            rendered = await self._words_of[answer.kind](answer)
         else:
             payload = {**answer.payload, "label": owed.label}
             link = await self._permalink(owed.thread, priority) if owed.thread else None
@@ -429,7 +429,7 @@ def _is_person(channel_id: str) -> bool:
 def _load_mark(session: Session, message_id: int, *, is_set: bool) -> Mark | TryLater:
     copy = copies.get_external_id(session, "slack", message_id)
     if copy is None:
-        return TryLater("not_posted", after_seconds=1.0)
+        return TryLater("not_posted")
     scope, ts = copy
     return Mark(scope.partition("/")[2], ts, is_set)
 

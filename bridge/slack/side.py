@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from starlette.types import ASGIApp
 
 from bridge.clock import Clock
-from bridge.errors import ProviderProblem
 from bridge.outbox.gates import Gates
-from bridge.relay.texts import OwnNumber
 from bridge.settings import Settings
-from bridge.slack import markup as marks
-from bridge.slack import render
 from bridge.slack.actions import Actions
 from bridge.slack.client import SlackClient
-from bridge.slack.commands import Commands, CommandSettings, NumbersOf
+from bridge.slack.commands import Commands
+from bridge.slack.connecting import CommandSettings, Connecting, OwnNumbers
 from bridge.slack.guard import SlackGuard
 from bridge.slack.inbound import Inbound
 from bridge.slack.installation import Installation
 from bridge.slack.listeners import Listeners
 from bridge.slack.people import People
-from bridge.slack.render import Rendered
 from bridge.slack.sender import SlackSender
 from bridge.slack.socket import SocketMode
 from storage.database import Database
@@ -41,17 +35,18 @@ class SlackSide:
         clock: Clock,
     ) -> None:
         self._settings = settings
-        self._numbers_of: NumbersOf = _no_numbers
         self.client = SlackClient(
             settings.slack_bot_token.get_secret_value(), settings.slack_api_url, gates
         )
         self.installation = Installation(database, self.client, clock)
         self.people = People(database, self.client, clock, settings.administrator_ids)
-        self.listeners = self._listeners(database, clock)
+        told = CommandSettings(settings.command, settings.region, settings.hold_seconds)
+        self._connecting = Connecting(database, clock, self.client, self.installation, told)
+        self.listeners = self._listeners(database, clock, told)
         self.sender = SlackSender(
             self.client,
             self.people,
-            self._render_numbers,
+            {"numbers": self._connecting.list_numbers, "connect": self._connecting.connect},
             command=settings.command,
             region=settings.region,
         )
@@ -59,16 +54,12 @@ class SlackSide:
         self.asgi = self._guarded()
         self._socket = self._socket_mode()
 
-    def _listeners(self, database: Database, clock: Clock) -> Listeners:
-        settings = self._settings
-        told = CommandSettings(settings.command, settings.region, settings.hold_seconds)
-        commands = Commands(
-            database, clock, self.client, self.installation, self.people, self._own_numbers, told
-        )
+    def _listeners(self, database: Database, clock: Clock, told: CommandSettings) -> Listeners:
+        commands = Commands(database, clock, self.client, self.installation, self.people, told)
         inbound = Inbound(database, clock, self.installation, self.people)
         actions = Actions(database, clock, self.people)
         return Listeners(
-            self.client, self.installation, inbound, commands, actions, command=settings.command
+            self.client, self.installation, inbound, commands, actions, command=told.command
         )
 
     def _guarded(self) -> ASGIApp | None:
@@ -101,25 +92,9 @@ class SlackSide:
         self.installation.close()
         await self.client.close()
 
-    def use_numbers(self, numbers_of: NumbersOf) -> None:
+    def use_numbers(self, own_numbers: OwnNumbers) -> None:
         """Ask the other side for our numbers from now on; it is built after this one."""
-        self._numbers_of = numbers_of
-
-    async def _own_numbers(self) -> Sequence[OwnNumber]:
-        return await self._numbers_of()
-
-    async def _render_numbers(self) -> Rendered:
-        try:
-            own = await self._numbers_of()
-        except ProviderProblem as problem:
-            return render.sentence(marks.slack_escape(str(problem)))
-        connected = await self.installation.inboxes()
-        channels = {each.phone_number: each.channel_id for each in connected}
-        return render.numbers(own, channels, self._settings.region, self._settings.command)
-
-
-async def _no_numbers() -> Sequence[OwnNumber]:
-    return ()
+        self._connecting.own_numbers = own_numbers
 
 
 def build_slack(settings: Settings, database: Database, gates: Gates, clock: Clock) -> SlackSide:

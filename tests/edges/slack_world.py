@@ -87,6 +87,19 @@ class Carrier:
         return self.findings.pop(0)
 
 
+@dataclass(frozen=True)
+class OwnNumbers:
+    """What the other side knows of our numbers."""
+
+    known: list[OwnNumber]
+
+    async def numbers(self) -> Sequence[OwnNumber]:
+        return self.known
+
+    async def number(self, phone_number: str) -> OwnNumber | None:
+        return next((each for each in self.known if each.phone_number == phone_number), None)
+
+
 @dataclass
 class SlackWorld:
     """Everything a test of the Slack side may touch."""
@@ -176,11 +189,7 @@ async def open_world(
         clock, carrier, numbers = Clock(), Carrier(), list[OwnNumber]()
         side = build_slack(make_settings(slack, mode, **changes), database, _gates(database), clock)
         carrier.phone_text_of = side.phone_text_of
-
-        async def numbers_of() -> Sequence[OwnNumber]:
-            return numbers
-
-        side.use_numbers(numbers_of)
+        side.use_numbers(OwnNumbers(numbers))
         async with serving(side.asgi) as base_url:
             slack.install(request_url=f"{base_url}/slack/events", mode=mode)  # type: ignore[arg-type]  # a literal by its callers
             await side.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -164,4 +165,42 @@ async def test_a_question_that_fails_ends_in_a_sentence(
     """RingCentral's answer is an error: whoever asked reads a sentence."""
     simulator.faults.add("status", path="/phone-number", status=503)
     with pytest.raises(ProviderProblem, match="RingCentral"):
+        await side.numbers()
+
+
+async def test_one_number_costs_few_questions(
+    side: RingCentralSide, simulator: RingCentralSimulator
+) -> None:
+    """Whoever connects a number waits for what is asked about that one, not about all."""
+    await side.numbers()
+    before = len(simulator.requests)
+    number = await side.number(QUEUE_NUMBER)
+    assert number is not None
+    assert (number.owner_name, number.can_send, number.can_receive) == ("Front desk", True, True)
+    assert len(simulator.requests) - before == 4
+    assert await side.number("+14155550199") is None
+
+
+async def test_the_list_is_kept_for_a_while(
+    side: RingCentralSide, simulator: RingCentralSimulator
+) -> None:
+    """A list that is asked for again at once costs RingCentral's budget nothing."""
+    first = await side.numbers()
+    before = len(simulator.requests)
+    assert await side.numbers() == first
+    assert len(simulator.requests) == before
+
+
+async def test_questions_are_asked_side_by_side(
+    side: RingCentralSide, simulator: RingCentralSimulator
+) -> None:
+    """Twenty numbers at a slow RingCentral do not take twenty times as long."""
+    dana = simulator.account.extension("101").extension_id
+    for index in range(20):
+        phone_number = f"+1650777{index:04d}"
+        simulator.account.numbers.append(
+            PhoneNumber(9000000 + index, phone_number, "DirectNumber", dana, {dana})
+        )
+    simulator.faults.add("slow", path="/sms-configuration", seconds=0.5, times=20)
+    async with asyncio.timeout(6):
         await side.numbers()

@@ -11,7 +11,7 @@ from bridge.relay.texts import OwnNumber
 from bridge.sandbox.slack.people import user_id_for
 from storage import inboxes
 from storage.database import Database
-from storage.tables import Inbox, Login, Message
+from storage.tables import Answer, Inbox, Login, Message
 from tests.edges.slack_world import ALICE, OUR_NUMBER, STORE, SlackWorld, open_world
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -168,6 +168,15 @@ async def test_administrators_connect(world: SlackWorld) -> None:
     assert "no longer connected" in await answer_to(world, "Ada", "disconnect")
     assert await world.database.read(inboxes.find_connected) == []
     assert "No number is connected here" in await answer_to(world, "Ada", "disconnect")
+
+
+async def test_an_answer_given_again_says_the_same(world: SlackWorld) -> None:
+    """A process that dies between the pairing and its answer leaves no riddle."""
+    shown = await answer_to(world, "Ada", "connect (650) 555-0101")
+    (answer,) = await world.database.read(lambda session: session.exec(select(Answer)).all())
+    again = await world.side._connecting.connect(answer)
+    assert shown in again.text
+    assert len(await world.database.read(inboxes.find_connected)) == 1
 
 
 REFUSED_CONNECTIONS = {

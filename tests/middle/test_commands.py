@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from bridge.outbox.outcome import Accepted
-from bridge.relay.crossings import ANSWER_WAIT, SendAccepted, SendRefused
+from bridge.relay.answers import LINK_WAIT
+from bridge.relay.conversations import CARD_DEBOUNCE, UNPOSTED_WAIT
+from bridge.relay.crossings import SendAccepted, SendRefused
 from storage import inboxes
 from storage.tables import Answer, Conversation, Delivery, Inbox, Message, Thread
 from tests import makers
@@ -44,11 +46,23 @@ async def test_the_link_waits_for_its_thread(desk: Desk) -> None:
     """The answer waits until the thread is posted, and then comes at once."""
     await desk.commands(makers.new_text())
     (owed,) = await answers_owed(desk)
-    assert owed.due_at == NOW + ANSWER_WAIT
+    assert owed.due_at == NOW + LINK_WAIT
     desk.clock.forward(seconds=2)
     await desk.post_card(await desk.the(Thread), "1700000000.000100")
     (owed,) = await answers_owed(desk)
     assert owed.due_at == at(2)
+
+
+async def test_a_card_that_is_not_posted_is_not_updated(desk: Desk) -> None:
+    """Its updates wait until it is posted, and cost no permit before that."""
+    await desk.arrives(makers.record(record_id="1"))
+    await desk.arrives(makers.record(record_id="2"))
+    (update,) = await desk.find(Delivery, subject_type="card", kind="update")
+    assert update.due_at == NOW + UNPOSTED_WAIT
+    desk.clock.forward(seconds=90)
+    await desk.post_card(await desk.the(Thread), "1700000000.000100")
+    (update,) = await desk.find(Delivery, subject_type="card", kind="update")
+    assert update.due_at == at(90) + CARD_DEBOUNCE
 
 
 async def test_a_known_number_keeps_its_thread(desk: Desk) -> None:

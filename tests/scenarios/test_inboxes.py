@@ -207,5 +207,14 @@ async def test_ringcentral_is_away_while_numbers_are_asked_for(sqlite_url: str) 
         await world.expect_private("Ada", "Nothing was connected")
 
 
+async def test_a_slow_ringcentral_still_connects(sqlite_url: str) -> None:
+    """Slack waits three seconds for a command's answer: it is given when RingCentral has told."""
+    async with running_world(sqlite_url, BRIDGE_SEND_SECONDS="10") as world:
+        world.ringcentral.faults.add("slow", path="/phone-number", seconds=3.2)
+        await world.connect()
+        assert [each.phone_number for each in await _connected(world)] == [NUMBER]
+        await world.expect_silence()
+
+
 async def _connected(world: World) -> list[Inbox]:
     return [each for each in await world.rows(Inbox) if each.disconnected_at is None]

@@ -11,6 +11,7 @@ from bridge.errors import StartRefused
 from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
 from bridge.sandbox.slack import BOT_TOKEN, SlackSimulator
 from bridge.sandbox.supervisor import BridgeProcess, bridge_environment, free_port
+from storage.secrets import new_key
 from storage.tables import Login, Subscription
 from tests.scenarios.world import (
     Texter,
@@ -256,3 +257,18 @@ async def test_an_app_that_was_removed_and_installed_again_goes_on(
     await thread.expect_post("Are you there?")
     await thread.reply("Here again")
     await alice.expect_sms("Here again")
+
+
+async def test_the_secret_key_can_be_changed(world: World, alice: Texter, tmp_path: Path) -> None:
+    """After `rotate-key` all that is stored is readable without the old key."""
+    thread = await world.thread_with(alice)
+    await world.stop_bridge()
+    old, new = world.settings["BRIDGE_SECRET_KEYS"], new_key()
+    both = {**world.settings, "BRIDGE_SECRET_KEYS": f"{new},{old}"}
+    process = BridgeProcess(0, both, tmp_path / "bridge.log", _UP)
+    assert await process.run_command("rotate-key") == 0
+    world.settings["BRIDGE_SECRET_KEYS"] = new
+    await world.start_bridge()
+    reply = await thread.reply("Still here")
+    await alice.expect_sms("Still here")
+    await thread.expect_mark(reply)

@@ -229,7 +229,7 @@ class World:
         """An administrator connects a number to a channel; the bridge says so there."""
         await self.command("Ada", f"connect {number}", channel)
         await self.expect_post("connected", channel=channel)
-        self._private_seen["Ada"] = len(self.slack.private_answers("Ada"))
+        await self.expect_private("Ada", "is connected here")
 
     async def expect_thread(self, containing: str, channel: str = CHANNEL) -> Thread:
         """A thread in the channel in which the bridge posted this."""
