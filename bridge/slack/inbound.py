@@ -16,16 +16,19 @@ from bridge.relay import changes, crossings, notices
 from bridge.relay.texts import Reply, ReplyDeletion, ReplyEdit
 from bridge.slack import parse
 from bridge.slack.installation import Installation
+from bridge.slack.outcomes import CHANNEL_AWAY
 from bridge.slack.parse import (
     AccessRevoked,
     Body,
     ChannelLost,
+    ChannelRegained,
     NotUnderstood,
     ParentDeleted,
     PersonChanged,
     Unwanted,
 )
 from bridge.slack.people import People
+from storage import deliveries
 from storage.database import Database
 from storage.kept import keep_event
 
@@ -97,6 +100,8 @@ class Inbound:
                 return "moved_on" if moved else None
             case ChannelLost():
                 return await self._receive_channel_lost(event, now)
+            case ChannelRegained(channel_id=channel_id):
+                return await self._receive_channel_regained(channel_id, now)
             case AccessRevoked(team_id=team_id):
                 await self._installation.revoke(team_id, now)
                 return "revoked"
@@ -111,6 +116,19 @@ class Inbound:
             return None
         await self._database.write(_tell_channel_lost, lost, now)
         return lost.how
+
+
+    async def _receive_channel_regained(self, channel_id: str, now: datetime) -> str | None:
+        if not await self._installation.has_inbox(channel_id):
+            return None
+        await self._database.write(_let_go, now)
+        return "regained"
+
+
+def _let_go(session: Session, now: datetime) -> None:
+    """What waits for a channel need not wait for its next try; another one's is only tried."""
+    for reason in CHANNEL_AWAY:
+        deliveries.release(session, "slack", reason, now)
 
 
 def _tell_channel_lost(session: Session, lost: ChannelLost, now: datetime) -> None:

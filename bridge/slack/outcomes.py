@@ -12,6 +12,8 @@ from bridge.slack.client import AnswerLost, Limited, NotReached, SlackProblem, S
 
 Meaning = Literal["done", "mend", "gone", "wait", "later", "refused", "unsure"]
 
+# Over when the channel is unarchived, or the app invited, which Slack tells.
+CHANNEL_AWAY = ("channel_not_found", "is_archived", "not_in_channel")
 # An administrator can mend it, and waiting loses nothing.
 _MEND = """
     access_denied accesslimited account_inactive app_access_restricted channel_is_limited_access

@@ -22,10 +22,13 @@ LOST_CHANNEL_EVENTS = {
     "group_deleted": "deleted",
     "channel_id_changed": "renumbered",
 }
+REGAINED_CHANNEL_EVENTS = ("channel_unarchive", "group_unarchive")
 REVOCATIONS = ("tokens_revoked", "app_uninstalled")
 WANTED_EVENTS = (
     "message",
     *LOST_CHANNEL_EVENTS,
+    *REGAINED_CHANNEL_EVENTS,
+    "member_joined_channel",
     "member_left_channel",
     "user_change",
     *REVOCATIONS,
@@ -64,6 +67,14 @@ class ChannelLost:
 
 
 @dataclass(frozen=True)
+class ChannelRegained:
+    """A channel was unarchived, or the app invited to it."""
+
+    team_id: str
+    channel_id: str
+
+
+@dataclass(frozen=True)
 class AccessRevoked:
     """The workspace took our token back."""
 
@@ -84,6 +95,7 @@ Event = (
     | ReplyDeletion
     | ParentDeleted
     | ChannelLost
+    | ChannelRegained
     | AccessRevoked
     | PersonChanged
     | Unwanted
@@ -172,6 +184,10 @@ def parse_event(body: Body, bot_user_id: str) -> Event:
     if kind in LOST_CHANNEL_EVENTS:
         key = "old_channel_id" if kind == "channel_id_changed" else "channel"
         return ChannelLost(team_id, _text(event, key), LOST_CHANNEL_EVENTS[kind])
+    if kind in REGAINED_CHANNEL_EVENTS:
+        return ChannelRegained(team_id, _text(event, "channel"))
+    if kind == "member_joined_channel" and event.get("user") == bot_user_id:
+        return ChannelRegained(team_id, _text(event, "channel"))
     if kind == "member_left_channel" and event.get("user") == bot_user_id:
         return ChannelLost(team_id, _text(event, "channel"), "left")
     if kind == "user_change":
