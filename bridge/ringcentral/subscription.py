@@ -147,8 +147,8 @@ class SubscriptionWatch:
             SUBSCRIPTIONS_PATH,
             json=render_subscription(wanted, self._address, token, LIFE_SECONDS),
         )
-        await self._settle(made)
         await self._database.write(cursors.open_gaps, machine_now())
+        await self._settle(made)
         log.info("ringcentral.subscription_created", filters=len(wanted))
 
     async def _delete_others(self, replaced_id: str) -> None:

@@ -117,7 +117,6 @@ class Inbound:
         await self._database.write(_tell_channel_lost, lost, now)
         return lost.how
 
-
     async def _receive_channel_regained(self, channel_id: str, now: datetime) -> str | None:
         if not await self._installation.has_inbox(channel_id):
             return None

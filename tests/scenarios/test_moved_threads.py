@@ -43,7 +43,7 @@ async def test_a_failure_is_told_although_its_card_is_gone(world: World, alice: 
 
 
 async def test_an_archived_channel_waits(world: World, alice: Texter) -> None:
-    """Texts for an archived channel are kept, an administrator hears, and they come at once afterwards."""
+    """Texts for an archived channel are kept, an administrator hears, they come when it is back."""
     thread = await world.thread_with(alice, "Hello")
     await world.slack.archive("front-desk")
     await world.expect_direct_message("Ada", "archived")

@@ -27,7 +27,7 @@ from bridge.sandbox.slack.messages import Message
 from bridge.sandbox.supervisor import bridge_environment, free_port
 from bridge.serve import listening
 from bridge.settings import Settings
-from storage.tables import Cursor, Delivery
+from storage.tables import Cursor, Delivery, Subscription
 from storage.tables import Message as Text
 
 CHANNEL = "front-desk"
@@ -253,12 +253,15 @@ class World:
 
     async def until_told_of_everything(self) -> None:
         """RingCentral's notifications are ordered, where they can be, and no store has a gap."""
-        if "BRIDGE_PUBLIC_URL" in self.settings:
-            await self.eventually(lambda: self.ringcentral.subscriptions, "a subscription")
+        wants = "BRIDGE_PUBLIC_URL" in self.settings
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
+                ordered = [
+                    each.ringcentral_subscription_id for each in await self.rows(Subscription)
+                ]
                 read = await self.rows(Cursor)
-                if read and all(each.synced_at and not each.gap_open for each in read):
+                is_read = read and all(each.synced_at and not each.gap_open for each in read)
+                if is_read and (any(ordered) or not wants):
                     return
                 await asyncio.sleep(0.01)
 
