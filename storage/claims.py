@@ -411,13 +411,35 @@ def become_unsure(session: Session, delivery_id: int, claim_name: str, look_at: 
     return unsure > 0
 
 
+def find_looks(
+    session: Session, machine_now: datetime, limit: int, resting_sides: Collection[str] = ()
+) -> list[Delivery]:
+    """Unsure deliveries to be looked up now, pages first; none of the sides that rest."""
+    if resting_sides:
+        return _find_looks_but(session, machine_now, limit, resting_sides)
+    return _find_looks(session, machine_now, limit)
+
+
 @prepared.every
-def find_looks(machine_now: datetime, limit: int) -> SelectOfScalar[Delivery]:
-    """Unsure deliveries to be looked up now."""
+def _find_looks(machine_now: datetime, limit: int) -> SelectOfScalar[Delivery]:
+    return _due_looks(machine_now, limit)
+
+
+@prepared.every
+def _find_looks_but(
+    machine_now: datetime, limit: int, resting_sides: Collection[str]
+) -> SelectOfScalar[Delivery]:
+    return _due_looks(machine_now, limit, col(Delivery.side).not_in(resting_sides))
+
+
+def _due_looks(
+    machine_now: datetime, limit: int, *also: ColumnElement[bool]
+) -> SelectOfScalar[Delivery]:
     due = select(Delivery).where(
-        is_unsettled(), Delivery.state == "unsure", col(Delivery.look_at) <= machine_now
+        is_unsettled(), Delivery.state == "unsure", col(Delivery.look_at) <= machine_now, *also
     )
-    return due.order_by(col(Delivery.look_at)).limit(limit).with_for_update(skip_locked=True)
+    in_turn = due.order_by(col(Delivery.priority), col(Delivery.look_at))
+    return in_turn.limit(limit).with_for_update(skip_locked=True)
 
 
 def claim_look(
@@ -505,15 +527,25 @@ def next_due_at(now: datetime) -> SelectOfScalar[datetime]:
     )
 
 
-def next_machine_at(session: Session, machine_now: datetime) -> datetime | None:
+def next_machine_at(
+    session: Session, machine_now: datetime, resting_sides: Collection[str] = ()
+) -> datetime | None:
     """When a look is due, or a gate that something waits behind opens (machine time)."""
-    times = (_next_look_at(session), _next_opening_at(session, machine_now))
+    look_at = _next_look_but(session, resting_sides) if resting_sides else _next_look_at(session)
+    times = (look_at, _next_opening_at(session, machine_now))
     return min((each for each in times if each is not None), default=None)
 
 
 @prepared.one
 def _next_look_at() -> SelectOfScalar[datetime | None]:
     return select(func.min(Delivery.look_at)).where(is_unsettled(), Delivery.state == "unsure")
+
+
+@prepared.one
+def _next_look_but(resting_sides: Collection[str]) -> SelectOfScalar[datetime | None]:
+    return select(func.min(Delivery.look_at)).where(
+        is_unsettled(), Delivery.state == "unsure", col(Delivery.side).not_in(resting_sides)
+    )
 
 
 @prepared.one

@@ -21,21 +21,29 @@ PAGE, REPLY, AUTOMATIC, BULK = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class Budget:
-    """At most `limit` requests in any `window_seconds`; the last ones are kept for pages."""
+    """At most `limit` requests in any `window_seconds`.
+
+    The last ones are kept for pages, some before them for pages and people's texts: whoever asks
+    first would have them otherwise, as a catch-up of hundreds of pages does.
+    """
 
     limit: int
     window_seconds: int
     kept_for_pages: int = 0
+    kept_for_replies: int = 0
 
     def limit_for(self, priority: int) -> int:
         """How many of the window this priority may use."""
-        return self.limit if priority == PAGE else self.limit - self.kept_for_pages
+        if priority == PAGE:
+            return self.limit
+        kept = self.kept_for_pages + (self.kept_for_replies if priority > REPLY else 0)
+        return self.limit - kept
 
 
 BudgetOf = Callable[[str], Budget | None]
 
 RINGCENTRAL_BUDGETS = {  # requests a minute for one user and app (RingCentral, rate limits)
-    "light": Budget(50, 60),
+    "light": Budget(50, 60, kept_for_pages=5, kept_for_replies=15),
     "medium": Budget(40, 60, kept_for_pages=5),
     "heavy": Budget(10, 60),
     "auth": Budget(5, 60),
@@ -45,13 +53,13 @@ SLACK_METHOD_BUDGETS = {  # requests a minute for a method in a workspace (Slack
     "chat.update": Budget(50, 60),
     "reactions.add": Budget(50, 60),
     "reactions.remove": Budget(20, 60),
-    "conversations.history": Budget(50, 60),
-    "conversations.replies": Budget(50, 60),
-    "conversations.info": Budget(50, 60),
-    "conversations.open": Budget(50, 60),
-    "users.info": Budget(100, 60),
+    "conversations.history": Budget(50, 60, kept_for_pages=5, kept_for_replies=15),
+    "conversations.replies": Budget(50, 60, kept_for_pages=5, kept_for_replies=15),
+    "conversations.info": Budget(50, 60, kept_for_pages=5),
+    "conversations.open": Budget(50, 60, kept_for_pages=5),
+    "users.info": Budget(100, 60, kept_for_pages=10),
 }
-SLACK_OTHER_BUDGET = Budget(100, 60)
+SLACK_OTHER_BUDGET = Budget(100, 60, kept_for_pages=10)
 
 
 def provider_budget(key: str) -> Budget | None:

@@ -156,17 +156,17 @@ class Worker:
         batch = await self._database.write(self._claim, self._clock.now(), free)
         self._resting = batch.resting
         for loaded in batch.loaded:
-            self._spawn(self._deliver(loaded), loaded.delivery)
+            self._spawn(self._deliver(loaded), loaded.delivery, loaded.delivery.gate)
         for unsure in batch.unsure:
-            self._spawn(self._look(unsure), unsure)
+            self._spawn(self._look(unsure), unsure, _looks_of(unsure.side))
         return batch.wait_seconds
 
-    def _spawn(self, work: object, delivery: Claimed) -> None:
+    def _spawn(self, work: object, delivery: Claimed, gate: str) -> None:
         assert asyncio.iscoroutine(work)
         task = asyncio.create_task(work, name=f"delivery {delivery.id}")
         self._tasks.add(task)
-        self._gates_in_use[delivery.gate] += 1
-        task.add_done_callback(partial(self._ended, delivery.gate))
+        self._gates_in_use[gate] += 1
+        task.add_done_callback(partial(self._ended, gate))
 
     def _ended(self, gate: str, task: asyncio.Task[None]) -> None:
         if len(self._tasks) >= self._in_flight or self._gates_in_use[gate] >= self._per_gate:
@@ -190,7 +190,8 @@ class Worker:
         due_at = claims.next_due_at(session, now)
         if due_at is not None:
             waits.append(self._clock.seconds_until(due_at))
-        machine_times = (claims.next_machine_at(session, machine_now), *resting.values())
+        next_at = claims.next_machine_at(session, machine_now, self._sides_full_of_looks())
+        machine_times = (next_at, *resting.values())
         waits += [(each - machine_now).total_seconds() for each in machine_times if each]
         return max(0.002, min(waits))
 
@@ -212,7 +213,7 @@ class Worker:
         lease_until_at = machine_now + timedelta(seconds=self._timing.lease_seconds)
         rows = claims.claim(session, allowed, claim_name, lease_until_at) if allowed else []
         loaded = [self._load(session, row, now) for row in rows]
-        unsure = self._claim_looks(session, machine_now, free)
+        unsure = self._claim_looks(session, machine_now, free - len(rows))
         resting |= spent
         more = len(due) == free and (rows or spent)
         wait_seconds = 0.0 if more else self._seconds_to_sleep(session, now, machine_now, resting)
@@ -371,14 +372,24 @@ class Worker:
 
     def _claim_looks(self, session: Session, machine_now: datetime, free: int) -> list[Claimed]:
         again_at = machine_now + timedelta(seconds=self._timing.send_seconds * 1.5)
-        found = []
-        for row in claims.find_looks(session, machine_now, free):
+        full = self._sides_full_of_looks()
+        room = {
+            side: self._per_gate - self._gates_in_use[_looks_of(side)] for side in self._senders
+        }
+        found: list[Claimed] = []
+        for row in claims.find_looks(session, machine_now, free, full) if free > 0 else ():
             name = f"{self._liveness.name}/{next(self._numbers)}"
             assert row.id is not None, "read from its table"
-            if claims.claim_look(session, row.id, row.claim, name, again_at):
+            if room[row.side] > 0 and claims.claim_look(session, row.id, row.claim, name, again_at):
+                room[row.side] -= 1
                 attempt = claims.get_last_attempt(session, row.id)
                 found.append(replace(_claimed(row, attempt), claim=name))
         return found
+
+    def _sides_full_of_looks(self) -> list[str]:
+        """Where a provider does not answer its looks hang: they leave room for what goes on."""
+        in_use = self._gates_in_use
+        return [side for side in self._senders if in_use[_looks_of(side)] >= self._per_gate]
 
     async def _look(self, delivery: Claimed) -> None:
         finding = await self._find(self._senders[delivery.side], delivery)
@@ -416,6 +427,11 @@ class Worker:
         for delivery_id, state, claim, lease_until_at in leased:
             if claim.partition("/")[0] in dead or lease_until_at < machine_now:
                 await self._database.write(self._settler.free, delivery_id, state, claim)
+
+
+def _looks_of(side: str) -> str:
+    """Looks of one side share a gate of their own in this process."""
+    return f"looks:{side}"
 
 
 def _claimed(row: Delivery, attempt: Attempt | None = None) -> Claimed:

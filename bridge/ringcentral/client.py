@@ -84,10 +84,10 @@ class RingCentralClient:
                 raise
         return await self._call(fresh, method, path, priority, permit, params, json)
 
-    async def server_clock(self) -> timedelta:
+    async def server_clock(self, priority: int = REPLY) -> timedelta:
         """RingCentral's clock minus ours, asked for where no answer told it yet."""
         if self.server_time_offset is None:
-            await self.request("GET", OWN_EXTENSION_PATH, priority=REPLY)
+            await self.request("GET", OWN_EXTENSION_PATH, priority=priority)
         return self.server_time_offset or timedelta()
 
     async def identity(self) -> Store:

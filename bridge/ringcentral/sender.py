@@ -97,7 +97,7 @@ class RingCentralSender:
             file_count=0,
         )
 
-    async def prepare(self, delivery: Claimed, loaded: object) -> Ready | Refused | TryLater:  # noqa: ARG002 -- the protocol's signature
+    async def prepare(self, delivery: Claimed, loaded: object) -> Ready | Refused | TryLater:
         """Resolve the names in it; have a token, so that a start is followed by its request.
 
         RingCentral's clock is learned before the first text, for the look it may need.
@@ -114,7 +114,7 @@ class RingCentralSender:
         client = self._client_of(loaded.login_id)
         try:
             await client.ready()
-            offset = await client.server_clock()
+            offset = await client.server_clock(delivery.priority)
         except NotSent as problem:
             return later_of(problem)
         except Problem as problem:  # a lost answer would be looked for by a clock nobody knows

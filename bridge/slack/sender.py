@@ -43,7 +43,8 @@ from storage.tables import Answer, Conversation, Message, Thread
 
 MARK = "white_check_mark"
 EVENT_TYPE = "sms_bridge"
-LOOK_BACK = timedelta(minutes=2)  # Slack stamps posts by its own clock, which may be behind ours
+# Slack stamps posts by its own clock, which may be behind ours; the marker is exact at any span.
+LOOK_BACK = timedelta(hours=1)
 LOOK_PAGES = 10
 PAGE_SIZE = 200
 REPEATS = {
@@ -381,11 +382,11 @@ class SlackSender:
         assert isinstance(post, Post), "only posts are looked up"
         assert delivery.started_at is not None, "only started attempts are looked up"
         try:
-            return await self._find_post(post, delivery.marker, delivery.started_at)
+            return await self._find_post(post, delivery, delivery.started_at)
         except SlackProblem as problem:
             return cannot_look(problem)
 
-    async def _find_post(self, post: Post, marker: str, started_at: datetime) -> Finding:
+    async def _find_post(self, post: Post, delivery: Claimed, started_at: datetime) -> Finding:
         method = "conversations.history"
         arguments: dict[str, Any] = {
             "channel": post.channel_id,
@@ -396,9 +397,9 @@ class SlackSender:
         if post.thread_ts is not None:
             method, arguments["ts"] = "conversations.replies", post.thread_ts
         for _ in range(LOOK_PAGES):
-            page = await self._client.ask(method, **arguments)
+            page = await self._client.ask(method, priority=delivery.priority, **arguments)
             for each in page.get("messages") or ():
-                if _marker_of(each) == marker:
+                if _marker_of(each) == delivery.marker:
                     return _posted(post, each["ts"])
             arguments["cursor"] = (page.get("response_metadata") or {}).get("next_cursor")
             if not arguments["cursor"]:

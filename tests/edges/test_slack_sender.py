@@ -180,6 +180,19 @@ async def test_a_text_whose_answer_was_lost_is_posted_once(world: SlackWorld) ->
     assert [each.shown.strip() for each in root.replies] == ["First", "Second", "Third"]
 
 
+@pytest.mark.parametrize("skew_seconds", [-1800.0, 1800.0])
+async def test_a_wrong_clock_hides_no_post(world: SlackWorld, skew_seconds: float) -> None:
+    """Slack's time is half an hour off ours: its posts are found by their markers all the same."""
+    world.slack.clock.shift(skew_seconds)
+    world.slack.faults.add("drop_after", path="postMessage", times=2)
+    await world.text_in("First")
+    root = await world.thread("First")
+    await world.text_in("Second", record_id="2")
+    await world.thread("Second")
+    assert [each.shown.strip() for each in root.replies] == ["First", "Second"]
+    assert len([each for each in world.slack.channel("front-desk").roots if each.replies]) == 1
+
+
 async def test_a_text_that_was_lost_is_posted_in_order(world: SlackWorld) -> None:
     """A text that never arrived is posted after the looks found nothing, before later ones."""
     await world.text_in("First")

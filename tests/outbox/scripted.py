@@ -54,6 +54,7 @@ class ScriptedSender:
         self.sent_at: list[float] = []
         self.looked: list[Claimed] = []
         self.looked_at: list[float] = []
+        self.looks_wait: asyncio.Event | None = None
         self.load_with: Callable[[Session, Claimed], object | Refused | TryLater] | None = None
         self.prepared: Ready | Refused | TryLater | Exception = Ready("words")
         self.preparing_seconds = 0.0
@@ -96,6 +97,8 @@ class ScriptedSender:
     async def look(self, delivery: Claimed, content: object) -> Finding:  # noqa: ARG002 -- the protocol's signature
         self.looked.append(delivery)
         self.looked_at.append(asyncio.get_running_loop().time())
+        if self.looks_wait is not None:
+            await self.looks_wait.wait()
         if not self.findings:
             return Absent()
         step = self.findings.pop(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bridge.outbox.gates import PAGE, REPLY, Budget, Gates, no_budget
+from bridge.outbox.gates import BULK, PAGE, REPLY, Budget, Gates, no_budget
 from storage.database import Database
 from tests.outbox.scripted import Outbox
 
@@ -70,3 +70,16 @@ async def test_requests_and_deliveries_share_a_budget(outbox: Outbox) -> None:
     await outbox.expect_state(first, "accepted")
     await asyncio.sleep(0.1)
     assert (await outbox.get(second)).state == "waiting"
+
+
+async def test_a_catch_up_leaves_a_lost_answer_its_look(database: Database) -> None:
+    """A catch-up of hundreds of pages asks first, and a text's look still goes at once."""
+    key = "ringcentral:1:light"
+    gates = Gates(database)
+    pages = [asyncio.create_task(gates.permit(key, BULK)) for _ in range(60)]
+    await asyncio.wait(pages, timeout=1.0)
+    assert sum(each.done() for each in pages) <= 30
+    for priority in (REPLY, PAGE):
+        await asyncio.wait_for(gates.permit(key, priority), 5)
+    for each in pages:
+        each.cancel()

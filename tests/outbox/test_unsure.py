@@ -153,11 +153,36 @@ async def test_what_cannot_be_loaded_is_still_not_sent_twice(outbox: Outbox) -> 
     await outbox.expect_state(await outbox.owe(), "accepted")
 
 
+async def test_looks_that_hang_hold_up_nothing_else(outbox: Outbox) -> None:
+    """A provider that answers no look takes no room from the other side, nor from new texts."""
+    hangs = asyncio.Event()
+    outbox.ringcentral.looks_wait = hangs
+    outbox.ringcentral.outcomes = [Unsure("lost")] * 8
+    timing = replace(QUICK, send_seconds=30.0, lease_seconds=90.0)
+    await outbox.start(timing, in_flight=6)
+    lost = [await outbox.owe(side="ringcentral", gate=f"g{number}") for number in range(8)]
+    await eventually(lambda: len(outbox.ringcentral.looked) == 2)
+    outbox.slack.outcomes = [Unsure("lost")]
+    outbox.slack.findings = [Accepted("found", "scope")]
+    await outbox.expect_state(await outbox.owe(), "accepted", seconds=2.0)
+    await outbox.expect_state(await outbox.owe(side="ringcentral"), "accepted", seconds=2.0)
+    assert len(outbox.ringcentral.looked) == 2
+    outbox.ringcentral.findings = [Accepted(f"found {each.id}", "scope") for each in lost]
+    hangs.set()
+    for each in lost:
+        await outbox.expect_state(each, "accepted")
+
+
 # What other workers left
 
 
 async def left_by_another(
-    outbox: Outbox, liveness: Liveness, *, start: bool, lease_seconds: float = 60.0
+    outbox: Outbox,
+    liveness: Liveness,
+    *,
+    start: bool,
+    lease_seconds: float = 60.0,
+    deadline_seconds: float = 0.1,
 ) -> Delivery:
     """A delivery that a worker of this name has claimed, or started, and then nothing."""
     delivery = await outbox.owe()
@@ -173,7 +198,7 @@ async def left_by_another(
             claim_name,
             worker=liveness.name,
             machine_now=now,
-            deadline_at=now + timedelta(seconds=min(0.1, lease_seconds / 2)),
+            deadline_at=now + timedelta(seconds=min(deadline_seconds, lease_seconds / 2)),
         )
         assert started is not None
     return delivery
@@ -192,7 +217,7 @@ async def test_what_a_dead_worker_claimed_is_free(outbox: Outbox) -> None:
 async def test_what_a_dead_worker_started_is_looked_up(outbox: Outbox) -> None:
     """A started attempt of a dead worker may have been sent: it is looked for."""
     dead = await Liveness.hold(outbox.database)
-    delivery = await left_by_another(outbox, dead, start=True)
+    delivery = await left_by_another(outbox, dead, start=True, deadline_seconds=20.0)
     await dead.release()
     outbox.slack.findings = [Absent(), Accepted("found", "scope")]
     await outbox.start()

@@ -66,7 +66,7 @@ def test_sides_and_displays_have_lanes_of_their_own() -> None:
     ("key", "budget"),
     [
         (lanes.send_gate(3), Budget(40, 60, kept_for_pages=5)),
-        ("ringcentral:3:light", Budget(50, 60)),
+        ("ringcentral:3:light", Budget(50, 60, kept_for_pages=5, kept_for_replies=15)),
         ("ringcentral:3:heavy", Budget(10, 60)),
         ("ringcentral:3:auth", Budget(5, 60)),
         (lanes.post_gate("T1", "C1"), Budget(10, 10)),
@@ -79,8 +79,17 @@ def test_every_gate_has_its_providers_budget(key: str, budget: Budget) -> None:
     assert provider_budget(key) == budget
 
 
-def test_the_last_permits_are_kept_for_pages() -> None:
-    """Five of RingCentral's Medium permits are for pages alone."""
-    budget = provider_budget(lanes.send_gate(1))
+@pytest.mark.parametrize(
+    ("key", "limits"),
+    [
+        (lanes.send_gate(1), [40, 35, 35, 35]),
+        ("ringcentral:1:light", [50, 45, 30, 30]),
+        (lanes.method_gate("T1", "conversations.replies"), [50, 45, 30, 30]),
+        (lanes.method_gate("T1", "users.info"), [100, 90, 90, 90]),
+    ],
+)
+def test_the_last_permits_are_kept_for_pages(key: str, limits: list[int]) -> None:
+    """The last permits are for pages alone; where looks are made, some before them for people's."""
+    budget = provider_budget(key)
     assert budget is not None
-    assert [budget.limit_for(priority) for priority in (0, 1, 2, 3)] == [40, 35, 35, 35]
+    assert [budget.limit_for(priority) for priority in (0, 1, 2, 3)] == limits
