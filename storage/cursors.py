@@ -82,12 +82,20 @@ def lose_token(session: Session, store: str) -> None:
 
 
 def advance(
-    session: Session, store: str, sync_token: str, synced_at: datetime, since_at: datetime
+    session: Session, store: str, sync_token: str | None, synced_at: datetime, since_at: datetime
 ) -> None:
-    """All from `since_at` to `synced_at`, in RingCentral's time, is on file: the gap is closed."""
+    """All from `since_at` to `synced_at`, in RingCentral's time, is on file.
+
+    With a token that is all there was: the gap is closed. Without one, what is younger is missing.
+    """
     session.execute(
         update(Cursor)
         .where(col(Cursor.store) == store)
-        .values(sync_token=sync_token, synced_at=synced_at, since_at=since_at, gap_open=False)
+        .values(
+            sync_token=sync_token,
+            synced_at=synced_at,
+            since_at=since_at,
+            gap_open=sync_token is None,
+        )
     )
     signal(session, "deliveries")

@@ -43,9 +43,12 @@ LOST_OVERLAP = timedelta(hours=1)  # receipts of texts that were under way
 # Records show whole seconds and are filtered by their milliseconds: a page's oldest second is
 # asked for again to its end.
 ONE_SHOWN_SECOND = timedelta(milliseconds=999)
+STUCK_CODE = "stuck"  # trying again will not help: nothing is skipped, somebody must look
 HISTORY_TOLERANCE = timedelta(minutes=10)
+HOUR = timedelta(hours=1)
 PAGE_RECORDS = 250
-MOST_PAGES = 200
+MOST_PAGES = 40  # of one slice: about a minute of the Light budget, and no great part of a memory
+SHORTEST_SLICE = timedelta(seconds=2)
 COMMIT_RECORDS = 100
 LEASE_SECONDS = 180.0
 ASK_AGAIN_SECONDS = 1.0  # while another process reads the store
@@ -57,11 +60,22 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a cursor goes with the last record of a sync. Times are RingCentral's."""
+    """Where a cursor goes with the last record of a sync. Times are RingCentral's.
 
-    token: str
+    Without a token all up to `synced_at` is read, and the gap stays open.
+    """
+
+    token: str | None
     synced_at: datetime
     since_at: datetime
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """The records of a span of time, and what RingCentral said of the sync."""
+
+    records: Sequence[Record]
+    info: Record
 
 
 class CatchUp:
@@ -76,6 +90,7 @@ class CatchUp:
         turns: Turns,
         region: str,
         sync_seconds: float,
+        most_pages: int = MOST_PAGES,
     ) -> None:
         self._client_of = client_of
         self._database = database
@@ -83,6 +98,7 @@ class CatchUp:
         self._turns = turns
         self._region = region
         self._sync_seconds = sync_seconds
+        self._most_pages = most_pages
         self._failures: dict[str, int] = {}
         self._read_at: dict[str, float] = {}
         self._changed = asyncio.Event()
@@ -146,6 +162,8 @@ class CatchUp:
             )
             if isinstance(problem, Refusal) and problem.status in (403, 404):
                 await self._database.write(_tell_unreadable, store, problem.code, self._clock.now())
+            if problem.code == STUCK_CODE:
+                await self._database.write(_tell_stuck, store, str(problem), self._clock.now())
         else:
             self._failures.pop(store, None)
 
@@ -184,8 +202,7 @@ class CatchUp:
             since_at = cursor.since_at + await client.server_clock() - CONNECT_OVERLAP
         else:
             since_at = max(cursor.since_at, cursor.synced_at - LOST_OVERLAP)
-        records, info = await self._read_since(client, cursor, since_at)
-        await self._commit(cursor, records, _place(info, since_at))
+        await self._read_on(client, cursor, since_at)
 
     async def _read_changes(
         self, client: RingCentralClient, cursor: Cursor, token: str
@@ -194,28 +211,63 @@ class CatchUp:
         params = {"syncType": "ISync", "syncToken": token}
         return _checked(await read_store(client, cursor.store, "message-sync", params, BULK))
 
-    async def _read_since(
-        self, client: RingCentralClient, cursor: Cursor, since_at: datetime
-    ) -> tuple[list[Record], Record]:
-        """All records since then, and the first page's token: the later pages only reach back."""
+    async def _read_on(self, client: RingCentralClient, cursor: Cursor, since_at: datetime) -> None:
+        """Read and commit all since then: whole, or where that is too much in slices of time.
+
+        The oldest slice comes first and is committed before the next is read, so that whoever
+        goes on after a death goes on there.
+        """
+        started_at = since_at
+        width: timedelta | None = None
+        while True:
+            now = machine_now() + await client.server_clock()
+            until_at = since_at + width if width and since_at + width < now else None
+            found = await self._read_slice(client, cursor, since_at, until_at)
+            if found is None:
+                width = ((until_at or now) - since_at) / 2
+                if width < SHORTEST_SLICE:
+                    raise Problem("A moment of a message store has too many texts.", STUCK_CODE)
+                log.warning("ringcentral.store_sliced", store=cursor.store, hours=width / HOUR)
+            elif until_at is None:
+                await self._commit(cursor, found.records, _place(found.info, started_at))
+                return
+            else:
+                await self._commit(cursor, found.records, Place(None, until_at, started_at))
+                since_at = until_at - ONE_SHOWN_SECOND
+
+    async def _read_slice(
+        self,
+        client: RingCentralClient,
+        cursor: Cursor,
+        since_at: datetime,
+        until_at: datetime | None,
+    ) -> _Slice | None:
+        """All records of a span, None where it has more pages than a slice may have.
+
+        With the first page's token: the later pages only reach back.
+        """
         params: dict[str, Any] = {
             "syncType": "FSync",
             "dateFrom": render_time(since_at),
             "messageType": "SMS",
             "recordCount": PAGE_RECORDS,
         }
+        if until_at is not None:
+            params["dateTo"] = render_time(until_at)
         first = _checked(await read_store(client, cursor.store, "message-sync", params, BULK))
         records, page = list(first["records"]), first
-        for _ in range(MOST_PAGES):
+        for _ in range(self._most_pages):
+            if not _sync_info(page).get("olderRecordsExist"):
+                return _Slice(records, _sync_info(first))
             oldest_at = _oldest(page["records"])
-            if not _sync_info(page).get("olderRecordsExist") or oldest_at is None:
-                break
+            if oldest_at is None:
+                raise Problem("RingCentral shows no time on a whole page of texts.", STUCK_CODE)
             params = {**params, "dateTo": render_time(oldest_at + ONE_SHOWN_SECOND)}
             page = _checked(await read_store(client, cursor.store, "message-sync", params, BULK))
             if _oldest(page["records"]) == oldest_at:  # more of one second than a page holds
                 params["recordCount"] *= 2
             records += page["records"]
-        return records, _sync_info(first)
+        return None
 
     async def _commit(self, cursor: Cursor, records: Sequence[Record], place: Place) -> None:
         ordered = _oldest_first(records)
@@ -277,7 +329,8 @@ def stage(
             arrivals.receive_record(session, parsed, now)
     if place is not None:
         cursors.advance(session, store, place.token, place.synced_at, place.since_at)
-        release_gap(session, store, now)
+        if place.token is not None:
+            release_gap(session, store, now)
 
 
 def _is_history(session: Session, record: CarrierRecord, since_at: Mapping[str, datetime]) -> bool:
@@ -298,6 +351,13 @@ def keep_record(session: Session, store: str, record: Record, reason: str, now: 
     """Keep a record that was not understood, once in each of its versions."""
     key = storable(f"{store}/{record.get('id')}/{record.get('lastModifiedTime')}")
     keep_notification(session, key, reason, json.dumps(record), now)
+
+
+def _tell_stuck(session: Session, store: str, why: str, now: datetime) -> None:
+    sentence = f"Texts that came meanwhile are not shown yet, and are tried for again. {why}"
+    tell_administrators(
+        session, f"stuck:{store}:{now.date()}", "admin", {"sentence": sentence}, now
+    )
 
 
 def _tell_unreadable(session: Session, store: str, code: str, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import Session
@@ -12,8 +13,11 @@ from sqlmodel import Session
 from bridge.clock import Clock, machine_now
 from bridge.outbox.gates import Gates, no_budget
 from bridge.outbox.outcome import Refused
-from bridge.ringcentral.catchup import PAGE_RECORDS, Place, stage
+from bridge.ringcentral.catchup import PAGE_RECORDS, CatchUp, Place, stage
+from bridge.ringcentral.client import RingCentralClient
+from bridge.ringcentral.problems import AnswerLost
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
+from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from bridge.sandbox.ringcentral.clock import SimulatorClock
 from storage import cursors, inboxes, leases
@@ -190,6 +194,53 @@ async def test_a_long_gap_comes_oldest_first(reading: Reading) -> None:
         reading.simulator.clock.forward(1)
     await reading.sync()
     assert await reading.bodies() == [f"Text {number}" for number in range(count)]
+
+
+class _Interrupted:
+    """A client whose connection breaks at its n-th request, and is well afterwards."""
+
+    def __init__(self, client: RingCentralClient, breaks_at: int) -> None:
+        self._client, self._left = client, breaks_at
+        self.server_clock = client.server_clock
+
+    async def request(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self._left -= 1
+        if self._left == 0:
+            raise AnswerLost("broken", "broken")
+        return await self._client.request(*args, **kwargs)
+
+
+@pytest.mark.parametrize("breaks_at", [0, 7])
+async def test_a_gap_of_more_pages_than_are_read_at_once(reading: Reading, breaks_at: int) -> None:
+    """It is read in slices, oldest first, goes on where it was broken off, and skips nothing."""
+    await reading.connect()
+    await reading.sync()
+    reading.simulator.expire_sync_tokens()
+    count = PAGE_RECORDS * 2 + 50
+    for number in range(count):
+        await reading.alice.texts(f"Text {number}", to=NUMBER)
+        reading.simulator.clock.forward(1)
+    client: Any = _Interrupted(reading.side.client_of(1), breaks_at)
+    catch_up = CatchUp(
+        lambda _login_id: client,
+        reading.database,
+        Clock(),
+        turns=Turns(reading.database),
+        region="US",
+        sync_seconds=0.2,
+        most_pages=1,
+    )
+    if breaks_at:
+        with pytest.raises(AnswerLost):
+            await catch_up.sync_store(reading.store)
+        done = await reading.bodies()
+        assert 0 < len(done) < count
+        assert (await reading.cursor()).gap_open
+    await catch_up.sync_store(reading.store)
+    assert await reading.bodies() == [f"Text {number}" for number in range(count)]
+    cursor = await reading.cursor()
+    assert cursor.sync_token is not None
+    assert not cursor.gap_open
 
 
 async def test_more_of_one_second_than_a_page_holds(reading: Reading) -> None:
