@@ -62,15 +62,6 @@ def outside_numbers_of(conversation: Conversation) -> list[str]:
     return conversation.participants_key.split(",")
 
 
-@prepared.one_or_none
-def get_by_ringcentral_id(store: str, ringcentral_conversation_id: str) -> SelectOfScalar[int]:
-    """Our conversation's id for RingCentral's, in one message store."""
-    return select(RingCentralConversation.conversation_id).where(
-        RingCentralConversation.store == store,
-        RingCentralConversation.ringcentral_conversation_id == ringcentral_conversation_id,
-    )
-
-
 def name_ringcentral_id(
     session: Session, store: str, ringcentral_conversation_id: str | None, conversation_id: int
 ) -> None:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from bridge.relay import lanes
+from bridge.relay.numbers import told_apart
+from bridge.relay.texts import CarrierRecord
 from storage import conversations, deliveries, threads
 from storage.deliveries import Owed
 from storage.tables import Conversation, Inbox, Thread
@@ -46,9 +48,10 @@ def find_or_open(
     return _with_thread(session, inbox, conversation, now)
 
 
-def find_locked(session: Session, inbox: Inbox, conversation_id: int, now: datetime) -> Place:
-    """The place of a conversation that is known by its id."""
-    return _with_thread(session, inbox, conversations.lock(session, conversation_id), now)
+def find_or_open_for(session: Session, inbox: Inbox, record: CarrierRecord, now: datetime) -> Place:
+    """The place of a carrier's record."""
+    numbers = told_apart(record.outside_numbers, record.ringcentral_conversation_id)
+    return find_or_open(session, inbox, numbers, now)
 
 
 def open_thread(

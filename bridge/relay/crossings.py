@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from sqlmodel import Session
 from bridge.relay import answers, conversations, lanes, notices, receipts
 from bridge.relay.conversations import Place
 from bridge.relay.echoes import find_likest, window_of
+from bridge.relay.numbers import is_unknown
 from bridge.relay.texts import CarrierRecord, NewText, Reply
 from storage import conversations as conversation_rows
 from storage import (
@@ -52,7 +54,7 @@ def relay_sms_to_slack(session: Session, record: CarrierRecord, inbox: Inbox, no
     The conversation is the one of its participants. RingCentral's id for it is remembered; where
     the two disagree the participants win, as nobody says how RingCentral makes its id.
     """
-    place = conversations.find_or_open(session, inbox, record.outside_numbers, now)
+    place = conversations.find_or_open_for(session, inbox, record, now)
     if copies.get_message_id(session, "ringcentral", record.store, record.record_id) is not None:
         return "repeat"  # the lock on the conversation orders two that come at once
     conversation_rows.name_ringcentral_id(
@@ -86,7 +88,7 @@ def relay_app_text_to_slack(
 
     While an attempt of this conversation may have made the record it is kept, not shown.
     """
-    place = conversations.find_or_open(session, inbox, record.outside_numbers, now)
+    place = conversations.find_or_open_for(session, inbox, record, now)
     known = copies.get_message_id(session, "ringcentral", record.store, record.record_id)
     if known is not None:
         return receipts.apply_receipt(session, known, record, now)
@@ -201,7 +203,8 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     inbox = inboxes.get(session, conversation.inbox_id)
     message = messages.add(session, _reply_message(reply, original, thread))
     _remember_original(session, original, message, reply)
-    refusal = _reply_refusal(reply, message, inbox)
+    numbers = conversation_rows.outside_numbers_of(conversation)
+    refusal = _reply_refusal(reply, message, inbox, numbers)
     if refusal is not None:
         refuse_message(session, message, thread, refusal, now)
         return "refused"
@@ -246,12 +249,16 @@ def _remember_original(
     copies.record(session, "slack", scope, reply.ts, message.id)
 
 
-def _reply_refusal(reply: Reply, message: Message, inbox: Inbox) -> str | None:
+def _reply_refusal(
+    reply: Reply, message: Message, inbox: Inbox, numbers: Sequence[str]
+) -> str | None:
     """Why a reply cannot be texted, as far as the event shows; a code of bridge.relay.reasons."""
     if reply.is_stranger:
         return "stranger"
     if inbox.disconnected_at is not None:
         return "disconnected"
+    if any(is_unknown(each) for each in numbers):
+        return "no_number"
     if reply.files:
         return "files"
     if not message.body.strip():

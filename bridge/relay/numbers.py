@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 # The North American plan: area code and exchange start with 2 to 9, and N11 is no area code.
 _NORTH_AMERICAN = re.compile(r"(?![2-9]11)[2-9]\d{2}[2-9]\d{6}")
 NORTH_AMERICA = 1  # the country code
+UNKNOWN_NUMBER = "unknown"
+_WITHHELD = frozenset({"anonymous", "blocked", "private", "restricted", "unavailable", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,34 @@ def _exists(number: phonenumbers.PhoneNumber) -> bool:
     return number.country_code == NORTH_AMERICA and bool(_NORTH_AMERICAN.fullmatch(national))
 
 
+def is_withheld(written: str) -> bool:
+    """True for what stands where a number was not told."""
+    return not written.strip() or written.strip().casefold() in _WITHHELD
+
+
+def told_apart(numbers: Iterable[str], conversation_id: str | None) -> tuple[str, ...]:
+    """These numbers, an unknown one with RingCentral's id of the conversation.
+
+    Otherwise all who withhold their numbers would share one conversation.
+    """
+    if conversation_id is None:
+        return tuple(numbers)
+    unknown = f"{UNKNOWN_NUMBER} {conversation_id.replace(',', ' ')}"
+    return tuple(unknown if each == UNKNOWN_NUMBER else each for each in numbers)
+
+
+def is_unknown(number: str) -> bool:
+    """True for a number as `told_apart` gives it where nobody told it."""
+    return number.partition(" ")[0] == UNKNOWN_NUMBER
+
+
 def format_number(e164: str, region: str = "US") -> str:
     """Write a number for people: national within the region's plan, international otherwise.
 
-    What is not a number (a short code, "Anonymous") comes back as it is.
+    What is not a number (a short code, a sender's name) comes back as it is.
     """
+    if is_unknown(e164):
+        return "Unknown number"
     try:
         number = phonenumbers.parse(e164, None)
     except NumberParseException:
@@ -69,25 +95,3 @@ def example_number(region: str) -> str:
     if mobile is None:
         return "+1 201-555-0123"
     return phonenumbers.format_number(mobile, PhoneNumberFormat.INTERNATIONAL)
-
-
-def canonical_number(text: str, region: str = "US") -> str:
-    """The E.164 form of a number the carrier reports, or its own text where it has none.
-
-    Records may lack the plus or be written "(866) 123-4567", and a short code may text in: a
-    number the carrier knows is never refused, so anything of a possible length is taken.
-    """
-    if any(character.isalpha() for character in text):
-        return text.strip()  # masked ("+1855555XXXX") or a name; letters would be dialled
-    try:
-        number = phonenumbers.parse(text, region)
-    except NumberParseException:
-        return text.strip()
-    possible = phonenumbers.is_possible_number_with_reason(number)
-    if possible != ValidationResult.IS_POSSIBLE or _is_short(text):
-        return text.strip()
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
-
-
-def _is_short(text: str) -> bool:
-    return "+" not in text and len(re.sub(r"[^0-9]", "", text)) <= 6

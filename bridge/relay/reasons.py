@@ -52,6 +52,7 @@ OWN: dict[str, Reason] = {
         "Send it now, or drop it.",
         "author",
     ),
+    "no_number": Reason("The customer's number is not known: the phone withheld it.", "", "nobody"),
     "disconnected": Reason(
         "This channel is no longer connected to a number.",
         "An administrator can connect it again with the command's `connect`.",

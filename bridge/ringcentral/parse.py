@@ -10,10 +10,10 @@ from typing import Any
 
 import phonenumbers
 
+from bridge.relay.numbers import UNKNOWN_NUMBER, is_withheld
 from bridge.relay.texts import AttachmentNote, CarrierRecord
 
 LONGEST_SHORT_CODE = 6
-UNKNOWN_NUMBER = "unknown"
 
 _STORE_PATH = re.compile(r"/account/(?P<account>[^/?]+)/extension/(?P<extension>[^/?]+)/")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -191,11 +191,13 @@ def parse_number(written: str, region: str = "US") -> str:
     What is no number (a masked one, a sender's name) stays as it is.
     """
     written = written.strip()
+    if is_withheld(written):
+        return UNKNOWN_NUMBER
     if _LETTER.search(written):
         return written
     digits = "".join(character for character in written if character.isdigit())
     if not digits:
-        return written or UNKNOWN_NUMBER
+        return written
     if written.startswith("+"):
         return "+" + digits
     if len(digits) <= LONGEST_SHORT_CODE:

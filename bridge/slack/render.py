@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
 
-from bridge.relay.numbers import format_number
+from bridge.relay.numbers import format_number, is_unknown
 from bridge.relay.reasons import explain, is_own, may_be_retried
 from bridge.relay.texts import OwnNumber
 from bridge.relay.waiting import Wait, Waits
@@ -120,6 +120,8 @@ def username_of(text: ShownText) -> str | None:
     number = text.author_number or (text.who.numbers[0] if text.who.numbers else None)
     if number is None:
         return None
+    if is_unknown(number):
+        return "SMS from an unknown number"
     if not E164.fullmatch(number):  # a sender's chosen name must not pass for a colleague's
         return f"SMS from “{safe_name(number)[: USERNAME_LENGTH - 12]}”"
     return safe_name(_number_label(number, text.who))[:USERNAME_LENGTH] or None

@@ -190,7 +190,8 @@ def test_a_record_of_an_unknown_shape_is_not_understood(odd: Any) -> None:
         ("262966", "262966"),
         ("101", "101"),
         ("+1855201XXXX", "+1855201XXXX"),
-        ("Anonymous", "Anonymous"),
+        ("Anonymous", "unknown"),
+        ("PIZZERIA", "PIZZERIA"),
         ("  ", "unknown"),
     ],
 )

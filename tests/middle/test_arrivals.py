@@ -27,6 +27,26 @@ from tests.middle.desk import SCOPE, Desk, taken
 # From a phone
 
 
+async def test_who_withholds_a_number_is_told_apart(desk: Desk) -> None:
+    """Two strangers without numbers have a thread each, and cannot be texted, in words."""
+    for record_id, conversation in (("1", "81"), ("2", "82"), ("3", "81")):
+        record = makers.record(
+            record_id=record_id,
+            ringcentral_conversation_id=conversation,
+            outside_numbers=("unknown",),
+            author_number="unknown",
+        )
+        assert await desk.arrives(record) == "relayed"
+    first, second, third = await desk.find(Message)
+    assert first.thread_id == third.thread_id != second.thread_id
+    thread = await desk.thread(first.thread_id)
+    await desk.post_card(thread, "1700000000.000100")
+    assert await desk.replies(makers.reply()) == "refused"
+    [told] = await desk.notices("failed")
+    assert told.payload == {"reason": "no_number"}
+    assert not await desk.texts_owed()
+
+
 async def test_a_new_number_opens_a_thread(desk: Desk) -> None:
     """A text of somebody nobody texted is shown in a thread of its own, after its card."""
     assert await desk.arrives(makers.record(body="Is my order ready?")) == "relayed"

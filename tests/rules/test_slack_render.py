@@ -122,6 +122,14 @@ def test_a_group_shows_who_wrote() -> None:
     assert rendered.username == "Bob (415) 555-0123"
 
 
+def test_who_withheld_a_number_is_called_so() -> None:
+    """What tells two of them apart is nothing to read."""
+    who = Who(["unknown 81"], "US")
+    rendered = render.text(ShownText(who, "Me", "phone", AT, author_number="unknown"))
+    assert rendered.username == "SMS from an unknown number"
+    assert "*Unknown number*" in _mrkdwn(render.card(CardState(who, "Me", last_at=AT)))
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
