@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from bridge.clock import Clock
+from bridge.delays import DelayWatch
 from bridge.errors import StartRefused
 from bridge.metrics import MetricsPage
 from bridge.outbox.gates import BudgetOf, Gates, no_budget, provider_budget
@@ -49,6 +50,10 @@ class Bridge:
     worker: Worker | None
     web: ASGIApp
     monitor: ASGIApp
+    _watching: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.delays = DelayWatch(self.database, self.clock)
 
     async def open(self) -> None:
         """Learn whose Slack this is: before anything is answered, lest an event be misjudged."""
@@ -59,11 +64,15 @@ class Bridge:
         await self.ringcentral.start()
         if self.worker is not None:
             await self.worker.start()
+            self._watching = asyncio.create_task(self.delays.run(), name="delays")
         if not await self.database.read(inboxes.find_connected):
             log.warning("bridge.no_inbox", remedy=first_steps(self.settings))
 
     async def stop(self) -> None:
         """Take nothing new, let what is in flight end, and let go of everything."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
         if self.worker is not None:
             await self.worker.stop()
         await self.ringcentral.stop()

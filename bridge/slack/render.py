@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from bridge.relay.numbers import format_number, is_unknown
-from bridge.relay.reasons import explain, is_own, may_be_retried
+from bridge.relay.reasons import REASONS, explain, is_own, may_be_retried
 from bridge.relay.texts import OwnNumber
 from bridge.relay.waiting import Wait, Waits
 from bridge.slack.markup import safe_blocks, safe_fallback, safe_name, slack_escape
@@ -231,6 +231,8 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
                 "say what is true."
             )
             return words, (SEND_AGAIN, IT_WAS_SENT), True
+        case "delayed":
+            return _delayed_words(facts.payload), (), True
         case "edited_late":
             return _late_words("Edited", facts), (), True
         case "deleted_late":
@@ -248,6 +250,20 @@ def _failed_words(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...], boo
         return f"This text from the RingCentral app *did not arrive*. {_why(reason)}", (), True
     what = "*did not arrive*" if payload.get("was_accepted") else "*was not sent*"
     return f"This text {what}. {_why(reason)}", (RETRY,) if may_be_retried(reason) else (), True
+
+
+def _delayed_words(payload: Mapping[str, Any]) -> str:
+    if payload.get("is_asked"):
+        return (
+            "It is *not known yet whether this text was sent*: RingCentral has not answered, and "
+            "is being asked. The mark of a sent text, or a question to you, follows."
+        )
+    reason = str(payload.get("reason") or "")
+    why = f" {slack_escape(explain(reason).sentence)}" if reason in REASONS else ""
+    return (
+        f"This text *has not left yet*.{why} It goes by itself as soon as it can, and gets its "
+        "mark then; until then you can edit or delete it."
+    )
 
 
 def _late_words(act: str, facts: NoticeFacts) -> str:

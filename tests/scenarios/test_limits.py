@@ -86,6 +86,41 @@ async def test_an_outage_of_the_carrier_is_waited_out(sqlite_url: str) -> None:
         await thread.expect_mark(reply)
 
 
+async def test_a_long_wait_is_told_its_author_once(sqlite_url: str) -> None:
+    """Ten seconds over its hold the thread says why, then the mark says that it has left."""
+    async with connected_world(sqlite_url) as world:
+        thread = await world.thread_with(world.texter(ALICE))
+        body = {"errorCode": "MSG-290", "message": "Busy", "errors": [{"errorCode": "MSG-290"}]}
+        away = world.ringcentral.faults.add(
+            "status", method="POST", path=SMS, status=503, body=body, times=None
+        )
+        reply = await thread.reply("Table one")
+        await world.eventually(lambda: away.hits, "the refusal")
+        await world.bridge.delays.look()
+        await world.bridge.delays.look()
+        await world.until_put_off("MSG-290")
+        world.clock.forward(seconds=11)
+        for _ in range(4):
+            await world.bridge.delays.look()
+        await thread.expect_told("Bea", "*has not left yet*", "Table one")
+        world.ringcentral.faults.clear()
+        world.clock.forward(seconds=64)
+        await world.texter(ALICE).expect_sms("Table one")
+        await thread.expect_mark(reply)
+
+
+async def test_a_text_that_leaves_late_but_at_once_is_not_told(sqlite_url: str) -> None:
+    """After a stop what is owed is on its way at the first look, and gone at the second."""
+    async with connected_world(sqlite_url, hold_seconds=5) as world:
+        thread = await world.thread_with(world.texter(ALICE))
+        await thread.reply("Table one")
+        await world.eventually(lambda: len(thread.card.replies) > 1, "the reply")
+        world.clock.forward(minutes=2)
+        await world.bridge.delays.look()
+        await world.texter(ALICE).expect_sms("Table one")
+        await world.bridge.delays.look()
+
+
 async def test_a_full_channel_does_not_delay_another(sqlite_url: str) -> None:
     """Slack counts posts by channel: while one must wait, the other goes on."""
     slack: SlackSimulator = slack_of_scenarios()
