@@ -155,6 +155,10 @@ def _text_accepted(
 ) -> None:
     assert message.id is not None, "read from its table"
     status = accepted.facts.get("status") or "Queued"
+    if status in receipts.FAILED:
+        status = (
+            "Queued"  # a look saw it fail: the receipt, kept or to come, tells it with its code
+        )
     messages.change(session, message.id, status="accepted", failure=None, carrier_status=status)
     if accepted.scope is not None and accepted.external_id is not None:
         copies.record(session, "ringcentral", accepted.scope, accepted.external_id, message.id)

@@ -232,6 +232,22 @@ async def test_a_failure_told_before_the_answer_is_not_lost(desk: Desk) -> None:
     assert notice.payload["reason"] == "SMS-CAR-411"
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_a_failure_that_a_look_sees_first_is_told(desk: Desk, is_kept: bool) -> None:
+    """A look that finds our text failed by now does not swallow its receipt."""
+    message = await replied(desk)
+    begun = await desk.begin(await desk.text_of(message))
+    failed = makers.own_record(record_id="77", status="DeliveryFailed", error_code="SMS-CAR-411")
+    if is_kept:
+        assert await desk.arrives(failed) == "kept"
+    await desk.end(begun, taken("77", status="DeliveryFailed"))
+    if not is_kept:
+        assert await desk.arrives(failed) == "receipt"
+    assert await desk.status(message) == "failed"
+    (notice,) = await desk.notices("failed")
+    assert notice.payload["reason"] == "SMS-CAR-411"
+
+
 async def test_what_the_attempt_did_not_make_came_from_the_app(desk: Desk) -> None:
     """A kept record that is not ours is shown once our attempt is settled."""
     begun = await desk.begin(await desk.text_of(await replied(desk)))
