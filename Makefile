@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export BRIDGE_REFERENCE ?= $(abspath ../shared/reference)
 
-.PHONY: help install sandbox test check bench sdk-check clean
+.PHONY: help install sandbox test check bench chaos sdk-check clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ check: $(VENV)/installed-dev ## Format, lint, types, import rules
 
 bench: $(VENV)/installed-dev ## Measure the bridge against a floor, in one run
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(VENV)/installed-dev ## Ten thousand texts under fire, each accounted for; ARGS="--help"
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 sdk-check: $(VENV)/installed-dev ## Let the providers' official Node SDKs talk to the simulators
 	cd tests/contracts/sdk && npm install --silent --no-audit --no-fund --no-package-lock

@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 ALL_ROLES = frozenset({"web", "worker"})
 READY_SECONDS = 3.0
+SENDS_PER_LEASE = 3.0  # a send, and what is read before it, end well inside the lease
 
 
 @dataclass
@@ -130,6 +131,7 @@ async def _compose(
             budget_of=budget_of,
             timing=Timing(
                 send_seconds=settings.send_seconds,
+                lease_seconds=SENDS_PER_LEASE * settings.send_seconds,
                 looks_after_seconds=settings.look_after_seconds,
             ),
         )

@@ -48,7 +48,8 @@ class Fault:
     - slow: waits `seconds`, then does it. slow_after: does it, then waits before the answer.
     - drop_before: the connection is aborted, nothing is done.
     - drop_after: done, then the connection is aborted before any answer.
-    - duplicate: the notification is sent twice. delay: sent `seconds` later. lose: never sent.
+    - duplicate: the notification is sent `copies` times. delay: sent `seconds` later. lose: never
+      sent.
     - reorder: held until the next notification has gone (or `seconds`, 5 if not said, passed).
     """
 
@@ -61,6 +62,7 @@ class Fault:
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
     name: str = ""
+    copies: int = 2
     hits: int = 0
 
     @property
@@ -95,12 +97,14 @@ class Faults:
         headers: Mapping[str, str] | None = None,
         seconds: float = 0.0,
         name: str = "",
+        copies: int = 2,
     ) -> Fault:
         """Add a rule and return it; its `hits` tells later how often it acted."""
         if kind not in REQUEST_KINDS | NOTIFICATION_KINDS:
             raise ValueError(f"unknown fault kind: {kind}")
         re.compile(method), re.compile(path)
-        fault = Fault(kind, method, path, times, status, body, dict(headers or {}), seconds, name)
+        answer = (status, body, dict(headers or {}))
+        fault = Fault(kind, method, path, times, *answer, seconds, name, copies)
         self.rules.append(fault)
         self.changed()
         return fault
@@ -141,7 +145,7 @@ class Faults:
         if fault is None or fault.kind == "duplicate":
             await send()
             self._let_go_held()
-            if fault is not None:
+            for _ in range(fault.copies - 1 if fault is not None else 0):
                 await send()
         elif fault.kind == "delay":
             await asyncio.sleep(fault.seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -26,11 +27,15 @@ FAILURE_SHARE, FAILURE_WINDOW_SECONDS, FAILURE_MINIMUM = 0.95, 3600.0, 1000
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One event on its way; `attempts` holds what each try was answered."""
+    """One event on its way; `attempts` holds what each try was answered.
+
+    `delivered_at` is the machine's time, in seconds since 1970, of the answer that took it.
+    """
 
     subscription: str
     body: Json
     state: State = "pending"
+    delivered_at: float | None = None
     attempts: list[Answer] = field(default_factory=list)
 
     @property
@@ -158,7 +163,7 @@ class Deliveries:
         delivery.attempts.append(answer)
         self._note_outcome(answer.failure is None)
         if answer.failure is None:
-            delivery.state = "delivered"
+            delivery.state, delivery.delivered_at = "delivered", time.time()
         self._workspace.changed()
         return answer.failure is None
 
