@@ -73,10 +73,11 @@ def show_again(session: Session, owed: Owed, now: datetime) -> None:
 
     Its place in the lane is the new one, as of a mark and its removal the last asked for stays.
     """
-    if enqueue(session, owed, now):
-        return
     mine = (owed.subject_type, owed.subject_id, owed.side, owed.kind, owed.part)
-    _show_more(session, *mine, owed.lane_order)
+    if not _show_more(session, *mine, owed.lane_order):
+        if enqueue(session, owed, now):
+            return
+        _show_more(session, *mine, owed.lane_order)  # another process owed it meanwhile
     if _show_settled_again(session, *mine, owed.due_at):
         signal(session, SIGNAL)
 

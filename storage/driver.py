@@ -6,7 +6,7 @@ would raise.
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import pysqlite
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
-from storage.units import UnitSession
+from storage.units import UnitSession, sqlite_under
 
 Process = Callable[[Any], Any]
 
@@ -26,19 +26,20 @@ def connection_of(session: Session) -> Connection:
     return session.connection_given if isinstance(session, UnitSession) else session.connection()
 
 
-def is_sqlite(connection: Connection) -> bool:
-    """Whether `run` can be used."""
-    return connection.dialect.name == "sqlite"
+def sqlite_of(session: Session) -> sqlite3.Connection | None:
+    """The driver's connection that a session's unit runs on; None where it is not SQLite's."""
+    if isinstance(session, UnitSession):
+        return session.sqlite
+    return sqlite_under(session.connection())
 
 
-def run(connection: Connection, text: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+def run(sqlite: sqlite3.Connection, text: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
     """Run a statement; raises SQLAlchemy's DBAPIError."""
-    driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
     try:
-        return driver.execute(text, parameters)
+        return sqlite.execute(text, parameters)
     except sqlite3.Error as error:
         raise DBAPIError.instance(
-            text, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+            text, None, error, sqlite3.Error, hide_parameters=True, dialect=DIALECT
         ) from error
 
 

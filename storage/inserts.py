@@ -6,8 +6,9 @@ from functools import lru_cache
 from typing import Any, cast, overload
 
 from sqlalchemy import ColumnElement, Insert, Table, inspect
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.orm import attributes
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import Session, SQLModel
 
@@ -50,19 +51,30 @@ def insert(session: Session, entity: SQLModel) -> None:
     As adding it to the session and flushing would, for a tenth of the processor time.
     """
     session.flush()
-    table = _table_of(type(entity))
-    (number,) = table.primary_key.columns
-    names = tuple(each.name for each in table.columns if each is not number)
+    mapper = inspect(type(entity))
+    (number,) = mapper.primary_key
+    table, names = _table_of(type(entity)), _unnumbered(type(entity))
     row = {name: getattr(entity, name) for name in names}
-    connection = driver.connection_of(session)
-    if driver.is_sqlite(connection):
+    sqlite = driver.sqlite_of(session)
+    if sqlite is not None:
         plain = _for_driver(table, names, ignores=False)
         assert plain is not None, "every column is given"
-        made: Any = driver.run(connection, plain.text, plain.parameters(row)).lastrowid
+        made: Any = driver.run(sqlite, plain.text, plain.parameters(row)).lastrowid
     else:
-        made = session.execute(table.insert().returning(number), row).scalar_one()
-    setattr(entity, number.name, made)
-    make_transient_to_detached(entity)  # so that adding it to a session inserts no second row
+        made = (
+            driver.connection_of(session)
+            .execute(table.insert().returning(number), row)
+            .scalar_one()
+        )
+    # detached, so that adding it to a session inserts no second row
+    entity.__dict__[number.name] = made
+    attributes.instance_state(entity).key = mapper.identity_key_from_primary_key((made,))
+
+
+@lru_cache(maxsize=64)
+def _unnumbered(model: type[SQLModel]) -> tuple[str, ...]:
+    (number,) = inspect(model).primary_key
+    return tuple(each.name for each in _table_of(model).columns if each is not number)
 
 
 @dataclass(frozen=True)
@@ -77,12 +89,12 @@ class _ForDriver:
 
 
 def _insert_one(session: Session, table: Table, row: Row, returning: Any) -> Any:
-    connection = driver.connection_of(session)
-    if returning is None and driver.is_sqlite(connection):
+    sqlite = driver.sqlite_of(session)
+    if returning is None and sqlite is not None:
         ignoring = _for_driver(table, tuple(row), ignores=True)
         if ignoring is not None:
-            return driver.run(connection, ignoring.text, ignoring.parameters(row)).rowcount == 1
-    statement = _statement(connection.dialect.name, table)
+            return driver.run(sqlite, ignoring.text, ignoring.parameters(row)).rowcount == 1
+    statement = _statement(session.get_bind().dialect.name, table)
     if returning is None:
         return _rowcount(session, statement, row) == 1
     return session.execute(statement.returning(_column(returning)), row).scalar_one_or_none()
@@ -118,7 +130,7 @@ def _table_of(target: Target) -> Table:
 
 @lru_cache(maxsize=256)
 def _statement(dialect: str, table: Table) -> Insert:
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    make = sqlite_dialect.insert if dialect == "sqlite" else postgresql.insert
     # inline: no fetch of the new key, which ON CONFLICT could not promise; preserve_rowcount:
     # SQLAlchemy keeps the count of an INSERT only on request
     statement = make(table).on_conflict_do_nothing().inline()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session, select
+from sqlalchemy import Update, update
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from storage import prepared
@@ -40,3 +41,14 @@ def _named(team_id: str, channel_id: str, ts: str) -> SelectOfScalar[SlackOrigin
         SlackOriginal.channel_id == channel_id,
         SlackOriginal.ts == ts,
     )
+
+
+@prepared.rowcount
+def become_message(team_id: str, channel_id: str, ts: str, message_id: int, markup: str) -> Update:
+    """Remember which message of ours it became, with the newest words seen of it."""
+    mine = update(SlackOriginal).where(
+        col(SlackOriginal.team_id) == team_id,
+        col(SlackOriginal.channel_id) == channel_id,
+        col(SlackOriginal.ts) == ts,
+    )
+    return mine.values(message_id=message_id, markup=markup)

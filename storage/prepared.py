@@ -147,7 +147,7 @@ class _Compiled:
 
     `plan` is a step for each of its parameters: the place of the value that is given and what it
     goes through, or, where `place` is None, a value that is always the same. `reads` is what each
-    column goes through.
+    column goes through; it is empty where all come as they are.
     """
 
     text: str
@@ -187,22 +187,23 @@ class _Prepared:
 
     def change(self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
         session.flush()  # what it is about may still be pending in the session
-        connection, values = driver.connection_of(session), self._values(args, kwargs)
-        compiled = self._for_driver if driver.is_sqlite(connection) else None
-        if compiled is not None:
-            return driver.run(connection, compiled.text, compiled.parameters(values)).rowcount
+        values, sqlite = self._values(args, kwargs), driver.sqlite_of(session)
+        compiled = self._for_driver if sqlite is not None else None
+        if sqlite is not None and compiled is not None:
+            return driver.run(sqlite, compiled.text, compiled.parameters(values)).rowcount
+        connection = driver.connection_of(session)
         return connection.execute(self.statement, self._named(values)).rowcount
 
     def fetch(
         self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Sequence[Row]:
         session.flush()
-        connection, values = driver.connection_of(session), self._values(args, kwargs)
-        compiled = self._for_driver if driver.is_sqlite(connection) else None
-        if compiled is not None:
-            rows = driver.run(connection, compiled.text, compiled.parameters(values)).fetchall()
-            return [compiled.read(row) for row in rows] if rows else rows
-        return connection.execute(self.statement, self._named(values)).all()
+        values, sqlite = self._values(args, kwargs), driver.sqlite_of(session)
+        compiled = self._for_driver if sqlite is not None else None
+        if sqlite is not None and compiled is not None:
+            found = driver.run(sqlite, compiled.text, compiled.parameters(values)).fetchall()
+            return [compiled.read(row) for row in found] if compiled.reads else found
+        return driver.connection_of(session).execute(self.statement, self._named(values)).all()
 
     def _values(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
         if len(args) == len(self._names):
@@ -237,7 +238,7 @@ class _Prepared:
                 plan.append((None, None, value if process is None else process(value)))
         columns = getattr(self.statement, "selected_columns", ())
         reads = [driver.result_process(each.type) for each in columns]
-        return _Compiled(str(compiled), plan, reads)
+        return _Compiled(str(compiled), plan, reads if any(reads) else ())
 
 
 def _given(statement: Any) -> Iterator[BindParameter[Any]]:

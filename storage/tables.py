@@ -8,8 +8,9 @@ is something owed to one side, an attempt is one try at it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pydantic_core import PydanticUndefined
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
@@ -50,7 +51,27 @@ def _time(*, optional: bool = False) -> Any:
     return Field(default=default, nullable=optional, sa_type=UtcDateTime)
 
 
-class Workspace(SQLModel, table=True):
+class Row(SQLModel):
+    """A row of a table, new or read."""
+
+    if not TYPE_CHECKING:  # its signature is that of each table's fields
+
+        def __init__(self, **values: Any) -> None:
+            # SQLModel hands each field through three layers of attributes, which took a quarter of
+            # all it takes to record a text; nothing is to be told of a row that is only being made
+            row = self.__dict__
+            for name, field in type(self).model_fields.items():
+                if name in values:
+                    row[name] = values.pop(name)
+                elif field.default is not PydanticUndefined:
+                    row[name] = field.default
+                elif field.default_factory is not None:
+                    row[name] = field.default_factory()
+            if values:
+                raise TypeError(f"{type(self).__name__} has no {', '.join(values)}.")
+
+
+class Workspace(Row, table=True):
     """A Slack workspace the app is installed in, with its bot's token."""
 
     team_id: str = Field(primary_key=True)
@@ -63,7 +84,7 @@ class Workspace(SQLModel, table=True):
     revoked_at: datetime | None = _time(optional=True)
 
 
-class SlackPerson(SQLModel, table=True):
+class SlackPerson(Row, table=True):
     """What Slack last said of a person: the name, and whether they may send.
 
     `standing` is member, guest, stranger (another organisation), robot or deactivated.
@@ -79,7 +100,7 @@ class SlackPerson(SQLModel, table=True):
     read_at: datetime = _time()
 
 
-class Login(SQLModel, table=True):
+class Login(Row, table=True):
     """A RingCentral login and its token; `generation` counts the tokens it has had."""
 
     id: int | None = _id()
@@ -94,7 +115,7 @@ class Login(SQLModel, table=True):
     refresh_expires_at: datetime | None = _time(optional=True)
 
 
-class Lease(SQLModel, table=True):
+class Lease(Row, table=True):
     """Work that one process does at a time; `until_at` is machine time."""
 
     name: str = Field(primary_key=True)
@@ -102,7 +123,7 @@ class Lease(SQLModel, table=True):
     until_at: datetime = _time()
 
 
-class Subscription(SQLModel, table=True):
+class Subscription(Row, table=True):
     """RingCentral's webhook subscription of a login."""
 
     login_id: int = Field(primary_key=True, foreign_key="login.id", sa_type=BIG_ID)
@@ -112,7 +133,7 @@ class Subscription(SQLModel, table=True):
     expires_at: datetime = _time()
 
 
-class Inbox(SQLModel, table=True):
+class Inbox(Row, table=True):
     """One of our numbers, paired with one Slack channel while `disconnected_at` is null."""
 
     __table_args__ = (
@@ -147,14 +168,14 @@ class Inbox(SQLModel, table=True):
     disconnected_at: datetime | None = _time(optional=True)
 
 
-class Contact(SQLModel, table=True):
+class Contact(Row, table=True):
     """An outside number with a name."""
 
     phone_number: str = Field(primary_key=True)
     name: str | None = None
 
 
-class Conversation(SQLModel, table=True):
+class Conversation(Row, table=True):
     """An inbox and the outside numbers it texts with; `participants_key` joins them, sorted."""
 
     __table_args__ = (UniqueConstraint("inbox_id", "participants_key"),)
@@ -166,7 +187,7 @@ class Conversation(SQLModel, table=True):
     last_text_at: datetime | None = _time(optional=True)
 
 
-class RingCentralConversation(SQLModel, table=True):
+class RingCentralConversation(Row, table=True):
     """RingCentral's id of a conversation in one message store; many may name one conversation."""
 
     __tablename__ = "ringcentral_conversation"
@@ -176,7 +197,7 @@ class RingCentralConversation(SQLModel, table=True):
     conversation_id: int = _reference("conversation.id", index=True)
 
 
-class Thread(SQLModel, table=True):
+class Thread(Row, table=True):
     """The Slack thread that shows a conversation; `ts` is null until its card is posted."""
 
     __table_args__ = (
@@ -199,7 +220,7 @@ class Thread(SQLModel, table=True):
     opened_at: datetime = _time()
 
 
-class Message(SQLModel, table=True):
+class Message(Row, table=True):
     """One text.
 
     `direction` is in or out. `origin` is phone, slack (a reply), command, or ringcentral_app.
@@ -227,7 +248,7 @@ class Message(SQLModel, table=True):
     attachment_notes: Any = Field(default=None, sa_type=JSON)  # [{content_type, size, name}]
 
 
-class SlackOriginal(SQLModel, table=True):
+class SlackOriginal(Row, table=True):
     """A Slack message written by a person in a thread of ours, with the newest edit seen.
 
     A deletion that came before its message has `message_id` null and `deleted` true: the message
@@ -245,7 +266,7 @@ class SlackOriginal(SQLModel, table=True):
     deleted: bool = False
 
 
-class Copy(SQLModel, table=True):
+class Copy(Row, table=True):
     """A message as one side knows it. What makes every repeat harmless.
 
     `side` is ringcentral or slack; `scope` is the store (account "/" extension) or
@@ -259,7 +280,7 @@ class Copy(SQLModel, table=True):
     part: int = 0
 
 
-class KeptRecord(SQLModel, table=True):
+class KeptRecord(Row, table=True):
     """An outbound record seen while one of our own attempts could have made it: kept, not shown."""
 
     __tablename__ = "kept_record"
@@ -271,7 +292,7 @@ class KeptRecord(SQLModel, table=True):
     kept_at: datetime = _time()
 
 
-class Delivery(SQLModel, table=True):
+class Delivery(Row, table=True):
     """Something owed to one side.
 
     State: waiting (due at `due_at`, product time), claimed (leased until `lease_until_at`, machine
@@ -329,7 +350,7 @@ class Delivery(SQLModel, table=True):
     settled_at: datetime | None = _time(optional=True)
 
 
-class Attempt(SQLModel, table=True):
+class Attempt(Row, table=True):
     """One try at a delivery; `started_at` (machine time) is committed before the first byte leaves.
 
     `provider_started_at` is the same moment by the provider's clock, where its sender knew that:
@@ -352,7 +373,7 @@ class Attempt(SQLModel, table=True):
     settled_at: datetime | None = _time(optional=True)
 
 
-class Gate(SQLModel, table=True):
+class Gate(Row, table=True):
     """One budget a provider counts. `grants`: permits given, by second of machine time."""
 
     key: str = Field(primary_key=True)
@@ -360,7 +381,7 @@ class Gate(SQLModel, table=True):
     grants: Any = Field(default_factory=dict, sa_type=JSON)
 
 
-class Answer(SQLModel, table=True):
+class Answer(Row, table=True):
     """A private answer owed to the person who typed a command."""
 
     id: int | None = _id()
@@ -373,7 +394,7 @@ class Answer(SQLModel, table=True):
     asked_at: datetime = _time()
 
 
-class Notice(SQLModel, table=True):
+class Notice(Row, table=True):
     """Words the bridge itself posts: into a thread, a channel, or to an administrator.
 
     `key` makes a repeat of the same cause one notice.
@@ -390,7 +411,7 @@ class Notice(SQLModel, table=True):
     noticed_at: datetime = _time()
 
 
-class KeptEvent(SQLModel, table=True):
+class KeptEvent(Row, table=True):
     """Something authentic that was not understood, kept whole for an administrator."""
 
     __tablename__ = "kept_event"
@@ -403,7 +424,7 @@ class KeptEvent(SQLModel, table=True):
     received_at: datetime = _time()
 
 
-class Cursor(SQLModel, table=True):
+class Cursor(Row, table=True):
     """How far one message store has been read.
 
     While `gap_open` the store's live texts are recorded, but wait for the gap to be staged.
@@ -418,7 +439,7 @@ class Cursor(SQLModel, table=True):
     due_at: datetime = _time()
 
 
-class AuditEntry(SQLModel, table=True):
+class AuditEntry(Row, table=True):
     """What an administrator or a person's decision changed."""
 
     __tablename__ = "audit_entry"

@@ -1,6 +1,7 @@
 """A unit of work: a plain function over a session, run whole in one transaction."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -48,6 +49,7 @@ class UnitSession(Session):
 
     def __init__(self, connection: Connection) -> None:
         self.connection_given = connection
+        self.sqlite = sqlite_under(connection)
         # rollback_only, because the other modes either commit the batch with its first unit or
         # cost a savepoint per unit
         super().__init__(
@@ -59,6 +61,12 @@ class UnitSession(Session):
 
     def rollback(self) -> NoReturn:
         raise UnitBroken("A unit never rolls back: raise, and its transaction is rolled back.")
+
+
+def sqlite_under(connection: Connection) -> sqlite3.Connection | None:
+    """The driver's own connection; None where it is not SQLite's."""
+    driver = connection.connection.dbapi_connection
+    return driver if isinstance(driver, sqlite3.Connection) else None
 
 
 def signal(session: Session, name: str) -> None:

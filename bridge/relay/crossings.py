@@ -241,10 +241,9 @@ def _remember_original(
     session: Session, original: SlackOriginal, message: Message, reply: Reply
 ) -> None:
     assert message.id is not None, "numbered by the flush"
-    original.message_id = message.id
-    if original.markup is None:
-        original.markup = reply.markup
-    session.add(original)
+    markup = reply.markup if original.markup is None else original.markup
+    place = (reply.team_id, reply.channel_id, reply.ts)
+    originals.become_message(session, *place, message.id, markup)
     scope = slack_scope(reply.team_id, reply.channel_id)
     copies.record(session, "slack", scope, reply.ts, message.id)
 
