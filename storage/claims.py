@@ -19,7 +19,6 @@ from sqlalchemy import (
     and_,
     func,
     or_,
-    tuple_,
     update,
 )
 from sqlalchemy import select as select_columns
@@ -57,33 +56,12 @@ def find_due(
     At most `per_gate` of each gate, and none behind a `resting` one (gate and priority), so that
     a long queue behind one never hides the others.
     """
-    limits = (now, machine_now, per_gate, limit)
-    found = _find_due_but(session, *limits, resting) if resting else _find_due(session, *limits)
-    return [Due(*row) for row in found]
+    heads = [Due(*row) for row in _find_due(session, now, machine_now, per_gate)]
+    return [each for each in heads if (each.gate, each.priority) not in resting][:limit]
 
 
 @prepared.rows
-def _find_due(
-    now: datetime, machine_now: datetime, per_gate: int, limit: int
-) -> Select[tuple[Any, ...]]:
-    return _due_heads(now, machine_now, per_gate, limit)
-
-
-@prepared.rows
-def _find_due_but(
-    now: datetime,
-    machine_now: datetime,
-    per_gate: int,
-    limit: int,
-    resting: Collection[tuple[str, int]],
-) -> Select[tuple[Any, ...]]:
-    rests = tuple_(col(Delivery.gate), col(Delivery.priority)).in_(resting)
-    return _due_heads(now, machine_now, per_gate, limit, ~rests)
-
-
-def _due_heads(
-    now: datetime, machine_now: datetime, per_gate: int, limit: int, *also: ColumnElement[bool]
-) -> Select[tuple[Any, ...]]:
+def _find_due(now: datetime, machine_now: datetime, per_gate: int) -> Select[tuple[Any, ...]]:
     place = func.row_number().over(
         partition_by=Delivery.gate,
         order_by=(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id)),
@@ -102,7 +80,6 @@ def _due_heads(
             col(Delivery.due_at) <= now,
             ~_comes_after_another(in_flight_too=True),
             ~_is_closed(machine_now),
-            *also,
         )
         .subquery()
     )
@@ -110,7 +87,6 @@ def _due_heads(
         select_columns(heads.c.id, heads.c.gate, heads.c.priority)
         .where(heads.c.place <= per_gate)
         .order_by(heads.c.priority, heads.c.due_at, heads.c.id)
-        .limit(limit)
     )
 
 

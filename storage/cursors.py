@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import Update, delete, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -13,9 +13,10 @@ from storage.database import insert_ignore, signal
 from storage.tables import Cursor, Inbox
 
 
-def get(session: Session, store: str) -> Cursor | None:
+@prepared.one_or_none
+def get(store: str) -> SelectOfScalar[Cursor]:
     """The cursor of a message store."""
-    return session.exec(select(Cursor).where(Cursor.store == store)).one_or_none()
+    return select(Cursor).where(Cursor.store == store)
 
 
 def has_open_gap(session: Session, store: str) -> bool:
@@ -28,9 +29,10 @@ def _get_gap(store: str) -> SelectOfScalar[str]:
     return select(Cursor.store).where(Cursor.store == store, col(Cursor.gap_open).is_(True))
 
 
-def find(session: Session) -> list[Cursor]:
+@prepared.every
+def find() -> SelectOfScalar[Cursor]:
     """All cursors, the first due first."""
-    return list(session.exec(select(Cursor).order_by(col(Cursor.due_at))))
+    return select(Cursor).order_by(col(Cursor.due_at))
 
 
 def match_inboxes(session: Session, now: datetime) -> None:
@@ -64,9 +66,13 @@ def open_gaps(session: Session, now: datetime) -> None:
 
 def mark_due(session: Session, store: str, now: datetime) -> bool:
     """Something changed in a store; False where nobody reads it."""
-    result = session.execute(update(Cursor).where(col(Cursor.store) == store).values(due_at=now))
     signal(session, "cursors")
-    return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, for an UPDATE
+    return _mark_due(session, store, now) > 0
+
+
+@prepared.rowcount
+def _mark_due(store: str, now: datetime) -> Update:
+    return update(Cursor).where(col(Cursor.store) == store).values(due_at=now)
 
 
 def put_off(session: Session, store: str, due_at: datetime) -> None:

@@ -12,15 +12,15 @@ and decorated, which makes it a function of a session and the values:
     thread = get_by_ts(session, "T1", "1795430518.688649")
 
 The function runs once, with a bind parameter for each value, so it cannot look at them: no
-branches on them, and None compares as in SQL. A list of values is possible, in `in_`, and slower:
-its statement is built once too, but run by SQLAlchemy. Entities come detached, as the database has
-them at this moment, whatever the session has read before: a change to one is written if it is added
-to the session.
+branches on them, and None compares as in SQL. A list of values is possible, in `in_`; its statement
+is compiled once for each length. Entities come detached, as the database has them at this moment,
+whatever the session has read before: a change to one is written if it is added to the session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, wraps
 from inspect import Parameter, signature
@@ -145,9 +145,10 @@ def _only(found: list[T]) -> T:
 class _Compiled:
     """A statement for SQLite's driver.
 
-    `plan` is a step for each of its parameters: the place of the value that is given and what it
-    goes through, or, where `place` is None, a value that is always the same. `reads` is what each
-    column goes through; it is empty where all come as they are.
+    `plan` is a step for each of its parameters: the place of the value that is given, among the
+    values with their lists written out, and what it goes through; or, where `place` is None, a
+    value that is always the same. `reads` is what each column goes through; it is empty where all
+    come as they are.
     """
 
     text: str
@@ -177,33 +178,35 @@ class _Prepared:
         self._defaults = {
             each.name: each.default for each in parameters if each.default is not Parameter.empty
         }
+        self._given = {
+            name: bindparam(_GIVEN + name, _Place(place), required=False)
+            for place, name in enumerate(self._names)
+        }
+        self._compiled: dict[tuple[int, ...], _Compiled] = {}
 
     @cached_property
     def statement(self) -> Any:
-        given: dict[str, Any] = {
-            name: bindparam(_GIVEN + name, required=False) for name in self._names
-        }
-        return self._build(**given)
+        return self._build(**self._given)
 
     def change(self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
         session.flush()  # what it is about may still be pending in the session
         values, sqlite = self._values(args, kwargs), driver.sqlite_of(session)
-        compiled = self._for_driver if sqlite is not None else None
-        if sqlite is not None and compiled is not None:
-            return driver.run(sqlite, compiled.text, compiled.parameters(values)).rowcount
-        connection = driver.connection_of(session)
-        return connection.execute(self.statement, self._named(values)).rowcount
+        if sqlite is None:
+            connection = driver.connection_of(session)
+            return connection.execute(self.statement, self._named(values)).rowcount
+        compiled, written_out = self._for_driver(values)
+        return driver.run(sqlite, compiled.text, compiled.parameters(written_out)).rowcount
 
     def fetch(
         self, session: Session, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Sequence[Row]:
         session.flush()
         values, sqlite = self._values(args, kwargs), driver.sqlite_of(session)
-        compiled = self._for_driver if sqlite is not None else None
-        if sqlite is not None and compiled is not None:
-            found = driver.run(sqlite, compiled.text, compiled.parameters(values)).fetchall()
-            return [compiled.read(row) for row in found] if compiled.reads else found
-        return driver.connection_of(session).execute(self.statement, self._named(values)).all()
+        if sqlite is None:
+            return driver.connection_of(session).execute(self.statement, self._named(values)).all()
+        compiled, written_out = self._for_driver(values)
+        found = driver.run(sqlite, compiled.text, compiled.parameters(written_out)).fetchall()
+        return [compiled.read(row) for row in found] if compiled.reads else found
 
     def _values(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
         if len(args) == len(self._names):
@@ -216,35 +219,57 @@ class _Prepared:
     def _named(self, values: Sequence[Any]) -> dict[str, Any]:
         return {_GIVEN + name: value for name, value in zip(self._names, values, strict=True)}
 
+    def _for_driver(self, values: Sequence[Any]) -> tuple[_Compiled, Sequence[Any]]:
+        """The compiled statement, and the values with the lists among them written out."""
+        lists = [values[place] for place in self._lists]
+        lengths = tuple([len(each) for each in lists])
+        compiled = self._compiled.get(lengths)
+        if compiled is None:
+            compiled = self._compiled[lengths] = self._compile(lengths)
+        return compiled, [*values, *itertools.chain.from_iterable(lists)] if lists else values
+
     @cached_property
-    def _for_driver(self) -> _Compiled | None:
-        """None for a statement with a list of values, whose text is another for each length."""
-        if any(each.expanding for each in _given(self.statement)):
-            return None
-        compiled = self.statement.compile(
+    def _lists(self) -> Sequence[int]:
+        """The places of the values that are lists."""
+        given = visitors.iterate(self.statement)
+        keys = {each.key for each in given if isinstance(each, BindParameter) and each.expanding}
+        return [place for place, name in enumerate(self._names) if _GIVEN + name in keys]
+
+    def _compile(self, lengths: tuple[int, ...]) -> _Compiled:
+        numbers = itertools.count(len(self._names))
+        lists = {
+            self._names[place]: bindparam(
+                _GIVEN + self._names[place],
+                [_Place(next(numbers)) for _ in range(length)],
+                expanding=True,
+            )
+            for place, length in zip(self._lists, lengths, strict=True)
+        }
+        statement = self._build(**(self._given | lists))
+        compiled = statement.compile(
             dialect=driver.DIALECT, compile_kwargs={"render_postcompile": True}
         )
         assert isinstance(compiled, SQLCompiler)
-        places = {_GIVEN + name: place for place, name in enumerate(self._names)}
-        fixed = compiled.params
-        plan: list[tuple[int | None, Process | None, Any]] = []
-        for name in compiled.positiontup or ():
-            bind = compiled.binds.get(name)
-            process = driver.bind_process(bind.type) if bind is not None else None
-            if name in places:
-                plan.append((places[name], process, None))
-            else:
-                value = fixed[name]
-                plan.append((None, None, value if process is None else process(value)))
-        columns = getattr(self.statement, "selected_columns", ())
+        plan = [self._step(compiled, name) for name in compiled.positiontup or ()]
+        columns = getattr(statement, "selected_columns", ())
         reads = [driver.result_process(each.type) for each in columns]
         return _Compiled(str(compiled), plan, reads if any(reads) else ())
 
+    def _step(self, compiled: SQLCompiler, name: str) -> tuple[int | None, Process | None, Any]:
+        value = compiled.params[name]
+        # an element of a list is named after it, with its number at the end
+        named = name if name in compiled.binds else name.rpartition("_")[0]
+        process = driver.bind_process(compiled.binds[named].type)
+        if isinstance(value, _Place):
+            return value.number, process, None
+        return None, None, value if process is None else process(value)
 
-def _given(statement: Any) -> Iterator[BindParameter[Any]]:
-    for element in visitors.iterate(statement):
-        if isinstance(element, BindParameter) and element.key.startswith(_GIVEN):
-            yield element
+
+@dataclass(frozen=True)
+class _Place:
+    """Stands for a value that is given, while its statement is compiled."""
+
+    number: int
 
 
 class _Query(_Prepared, Generic[T]):

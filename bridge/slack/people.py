@@ -56,6 +56,8 @@ class People:
     ) -> dict[str, str]:
         """The names of several people; who cannot be found is "someone"."""
         wanted = sorted(set(user_ids))
+        if not wanted:
+            return {}
         known = await self._database.read(rows.find, self._client.team_id, wanted)
         names = {each.user_id: each.name for each in known if self._is_fresh(each, NAME_KEPT)}
         unknown = [each for each in wanted if each not in names]
