@@ -487,6 +487,12 @@ def end_attempt(
     )
 
 
+def find_claimed_by(session: Session, claim_name: str) -> list[int]:
+    """What one claim holds."""
+    held = select(col(Delivery.id)).where(is_unsettled(), Delivery.claim == claim_name)
+    return [each for each in session.exec(held) if each is not None]
+
+
 def find_leased(session: Session) -> list[tuple[int, str, str, datetime]]:
     """Everything claimed or started: id, state, claim, end of its lease."""
     query = select(Delivery.id, Delivery.state, Delivery.claim, Delivery.lease_until_at).where(

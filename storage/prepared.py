@@ -178,7 +178,7 @@ class _Prepared:
         self._defaults = {
             each.name: each.default for each in parameters if each.default is not Parameter.empty
         }
-        self._given = {
+        self._given: dict[str, BindParameter[Any]] = {
             name: bindparam(_GIVEN + name, _Place(place), required=False)
             for place, name in enumerate(self._names)
         }
@@ -237,7 +237,7 @@ class _Prepared:
 
     def _compile(self, lengths: tuple[int, ...]) -> _Compiled:
         numbers = itertools.count(len(self._names))
-        lists = {
+        lists: dict[str, BindParameter[Any]] = {
             self._names[place]: bindparam(
                 _GIVEN + self._names[place],
                 [_Place(next(numbers)) for _ in range(length)],

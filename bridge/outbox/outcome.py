@@ -138,8 +138,11 @@ class Sender(Protocol):
     def repeats(self, kind: str) -> bool:
         """True where doing it twice shows the same: an update, a reaction, a private answer."""
 
-    def load(self, session: Session, delivery: Claimed) -> object | Refused | TryLater:
-        """Read what is to be sent, inside the claim's transaction."""
+    def load(self, session: Session, delivery: Claimed) -> object | Ready | Refused | TryLater:
+        """Read what is to be sent, inside the claim's transaction.
+
+        Ready where nothing is left to prepare: the attempt then starts with its claim.
+        """
 
     async def prepare(self, delivery: Claimed, loaded: object) -> Ready | Refused | TryLater:
         """Repeatable reads at the provider: names, membership. Nothing is sent."""
@@ -148,7 +151,10 @@ class Sender(Protocol):
         """Send it, once."""
 
     async def look(self, delivery: Claimed, content: object) -> Finding:
-        """Search the provider for what the attempt started at `started_at` may have made."""
+        """Search the provider for what the attempt started at `started_at` may have made.
+
+        `content` is as loaded, not prepared.
+        """
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,17 @@ class Settler:
             due_at=self._clock.now(),
         )
 
+    def write_none_sent(self, session: Session, claim_name: str, worker: str) -> None:
+        for delivery_id in claims.find_claimed_by(session, claim_name):
+            claims.take_back_start(
+                session,
+                delivery_id,
+                claim_name,
+                worker=worker,
+                machine_now=clock.machine_now(),
+                due_at=self._clock.now(),
+            )
+
     def write_outcome(
         self, session: Session, delivery: Claimed, attempt_id: int, outcome: Outcome
     ) -> None:

@@ -5,6 +5,7 @@ One delivery's way, and what a death at each line leaves behind:
 1. claim     lane heads with their permits, one transaction   (dead: the lease is freed)
 2. prepare   repeatable reads at the provider                 (dead: the lease is freed)
 3. start     `attempt.started_at` committed                   (dead: looked up, never just resent)
+             with the claim itself where there is nothing to prepare
 4. send      under a deadline inside the lease                (dead: looked up)
 5. settle    outcome, copy, and what follows, one transaction
 """
@@ -55,7 +56,8 @@ log = structlog.get_logger()
 @dataclass(frozen=True)
 class _Loaded:
     delivery: Claimed
-    content: object | Refused | TryLater
+    content: object | Ready | Refused | TryLater
+    started: tuple[int, datetime] | None = None  # attempt and deadline, where it was ready at once
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,13 @@ class Worker:
         free = self._in_flight - len(self._tasks)
         if free <= 0:
             return self._timing.poll_seconds
-        batch = await self._database.write(self._claim, self._clock.now(), free)
+        claim_name = f"{self._liveness.name}/{next(self._numbers)}"
+        try:
+            batch = await self._database.write(self._claim, claim_name, self._clock.now(), free)
+        except AWAY:
+            # whether or not it was committed nothing was sent, and only we know that
+            await self._persist(self._settler.write_none_sent, claim_name, self._liveness.name)
+            raise
         self._resting = batch.resting
         for loaded in batch.loaded:
             self._spawn(self._deliver(loaded), loaded.delivery, loaded.delivery.gate)
@@ -197,7 +205,7 @@ class Worker:
 
     # Claiming
 
-    def _claim(self, session: Session, now: datetime, free: int) -> _Batch:
+    def _claim(self, session: Session, claim_name: str, now: datetime, free: int) -> _Batch:
         machine_now = clock.machine_now()
         resting = {key: until for key, until in self._resting.items() if until > machine_now}
         due = claims.find_due(
@@ -209,7 +217,6 @@ class Worker:
             resting=[*resting, *self._full_gates()],
         )
         allowed, spent = self._take_permits(session, claims.lock_due(session, due) if due else [])
-        claim_name = f"{self._liveness.name}/{next(self._numbers)}"
         lease_until_at = machine_now + timedelta(seconds=self._timing.lease_seconds)
         rows = claims.claim(session, allowed, claim_name, lease_until_at) if allowed else []
         loaded = [self._load(session, row, now) for row in rows]
@@ -251,12 +258,14 @@ class Worker:
         if retry.is_stale(row.due_at, now, goes_stale=goes_stale(delivery)):
             return _Loaded(delivery, Refused("stale"))
         try:
-            return _Loaded(delivery, self._senders[delivery.side].load(session, delivery))
+            content = self._senders[delivery.side].load(session, delivery)
         except DBAPIError:  # the transaction is broken, not the row
             raise
         except Exception:  # one broken row must not hold up every other delivery
             log.exception("delivery.load_failed", **_ids(delivery))
             return _Loaded(delivery, TryLater("load_failed", patient=True))
+        started = self._start(session, delivery, content) if isinstance(content, Ready) else None
+        return _Loaded(delivery, content, started)
 
     # Delivering
 
@@ -264,13 +273,13 @@ class Worker:
         delivery, content = loaded.delivery, loaded.content
         sender = self._senders[delivery.side]
         log.debug("delivery.claimed", **_ids(delivery))
-        if not isinstance(content, Refused | TryLater):
+        if not isinstance(content, Ready | Refused | TryLater):
             content = await self._prepare(sender, delivery, content)
         if not isinstance(content, Ready):
             await self._settle_unstarted(delivery, content)
             return
         log.debug("delivery.prepared", **_ids(delivery))
-        started = await self._begin(delivery, content)
+        started = loaded.started or await self._begin(delivery, content)
         if started is None:
             return
         log.debug("delivery.started", **_ids(delivery))
@@ -408,6 +417,8 @@ class Worker:
                 content = await self._database.read(sender.load, delivery)
                 if isinstance(content, Refused | TryLater):
                     return CannotLook(content.reason)
+                if isinstance(content, Ready):
+                    content = content.content
                 return await sender.look(delivery, content)
         except TimeoutError:
             return CannotLook("timed out")

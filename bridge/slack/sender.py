@@ -102,8 +102,8 @@ Content = Post | Update | Mark | PrivateAnswer
 class _Text:
     post: Post
     shown: ShownText
-    author_id: str | None
-    markup: str | None
+    author_id: str
+    markup: str
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,8 @@ class _Owed:
     thread: tuple[str, str] | None  # channel and ts
     label: str
 
+
+_Unfinished = _Text | _Direct | _Owed  # Slack is asked for the rest of it
 
 WordsOf = Mapping[str, Callable[[Answer], Awaitable[Rendered]]]
 
@@ -147,8 +149,14 @@ class SlackSender:
 
     # Loading, inside the claim's transaction
 
-    def load(self, session: Session, delivery: Claimed) -> object | Refused | TryLater:
+    def load(self, session: Session, delivery: Claimed) -> object | Ready | Refused | TryLater:
         """Read what is to be shown, as it is today."""
+        loaded = self._load(session, delivery)
+        return Ready(loaded) if isinstance(loaded, Content) else loaded
+
+    def _load(
+        self, session: Session, delivery: Claimed
+    ) -> Content | _Unfinished | Refused | TryLater:
         subject_id = delivery.subject_id
         match delivery.subject_type, delivery.kind:
             case "card", "open":
@@ -176,7 +184,7 @@ class SlackSender:
             return TryLater("not_posted")
         return Update(thread.channel_id, thread.ts, render.card(_card_state(session, thread)))
 
-    def _load_text(self, session: Session, message_id: int) -> _Text | TryLater:
+    def _load_text(self, session: Session, message_id: int) -> Post | _Text | TryLater:
         message = messages.get(session, message_id)
         thread = threads.get(session, message.thread_id)
         if thread.ts is None:
@@ -190,7 +198,9 @@ class SlackSender:
             attachment_notes=message.attachment_notes or (),
             is_late=messages.has_later_shown(session, message, "slack"),
         )
-        post = _post(thread, thread.ts, Rendered("", []))
+        post = _post(thread, thread.ts, render.text(shown))
+        if message.markup is None or message.author_id is None:
+            return post
         return _Text(post, shown, message.author_id, message.markup)
 
     def _load_notice(self, session: Session, notice_id: int) -> Post | _Direct | TryLater:
@@ -235,6 +245,7 @@ class SlackSender:
 
     async def prepare(self, delivery: Claimed, loaded: object) -> Ready | Refused | TryLater:
         """Ask Slack for names, links and direct channels; nothing is shown yet."""
+        assert isinstance(loaded, _Unfinished), "all else is ready when it is loaded"
         try:
             return Ready(await self._complete(delivery, loaded))
         except SlackProblem as problem:
@@ -243,22 +254,22 @@ class SlackSender:
                 return outcome
             return TryLater(problem.code)
 
-    async def _complete(self, delivery: Claimed, loaded: object) -> object:
-        if isinstance(loaded, _Text):
-            return await self._with_author(loaded)
-        if isinstance(loaded, _Owed):
-            return await self._with_words(loaded, delivery.priority)
-        if isinstance(loaded, _Direct):
-            return await self._with_channel(loaded.post, delivery.priority)
-        return loaded
+    async def _complete(self, delivery: Claimed, loaded: _Unfinished) -> Content:
+        match loaded:
+            case _Text():
+                return await self._with_author(loaded)
+            case _Owed():
+                return await self._with_words(loaded, delivery.priority)
+            case _Direct(post=post):
+                return await self._with_channel(post, delivery.priority)
+            case _:
+                assert_never(loaded)
 
     async def _with_author(self, loaded: _Text) -> Post:
-        shown = loaded.shown
-        if loaded.markup is not None and loaded.author_id is not None:
-            mentioned = marks.mentioned_user_ids(loaded.markup)
-            names = await self._people.names_of([loaded.author_id, *mentioned])
-            body = marks.phone_text(loaded.markup, names)
-            shown = replace(shown, author_name=names[loaded.author_id], body=body)
+        mentioned = marks.mentioned_user_ids(loaded.markup)
+        names = await self._people.names_of([loaded.author_id, *mentioned])
+        body = marks.phone_text(loaded.markup, names)
+        shown = replace(loaded.shown, author_name=names[loaded.author_id], body=body)
         return replace(loaded.post, rendered=render.text(shown))
 
     async def _with_words(self, owed: _Owed, priority: int) -> PrivateAnswer:
