@@ -97,12 +97,14 @@ def rotate_key() -> None:
 
 @app.command()
 def sandbox(
-    data: Annotated[Path, typer.Option(help="Folder for the sandbox's database.")] = Path("var"),
-    port: Annotated[int, typer.Option(help="Port of the bridge; 0 picks a free one.")] = 0,
-    fresh: Annotated[bool, typer.Option(help="Begin with an empty database.")] = True,
-    once: Annotated[bool, typer.Option(help="Stop after the conversation.")] = False,
+    data: Annotated[Path, typer.Option(help="Folder to keep the sandbox in.")] = Path("var"),
+    port: Annotated[int, typer.Option(help="Port of the page; 0 picks a free one.")] = 0,
+    fresh: Annotated[bool, typer.Option(help="Forget what was kept and begin anew.")] = False,
+    once: Annotated[
+        bool, typer.Option(help="Begin anew, play the whole conversation, and stop.")
+    ] = False,
 ) -> None:
-    """Run the bridge with simulated Slack, RingCentral and phones: no accounts needed."""
+    """Run the bridge with simulated Slack, RingCentral and phones in a browser: no accounts."""
     from bridge.sandbox.supervisor import run
 
     raise typer.Exit(asyncio.run(run(data, port=port, fresh=fresh, once=once)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import TextIO
 
 from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
@@ -12,6 +13,8 @@ from bridge.sandbox.slack import SlackSimulator
 ALICE = "+14155550100"
 DAN = "+14155550155"
 CHANNEL = "front-desk"
+EVE = "+14155550177"
+PHONES = {ALICE: "Alice", DAN: "Dan", EVE: "Eve"}
 COLOURS = {"phone": "36", "slack": "35", "private": "33", "dim": "2", "bold": "1"}
 WAIT_SECONDS = 30.0
 
@@ -43,18 +46,17 @@ class Narrator:
         """Any line."""
         print(text, file=self._out, flush=True)
 
-    def closing(self, slack_url: str, ringcentral_url: str) -> None:
-        """What can be tried now."""
-        self.line("\nEverything stays up; press Ctrl-C to stop. Try it from another terminal:")
-        self.line(
-            f"  curl -s {ringcentral_url}/_sandbox/phones/{ALICE}/texts "
-            f"""-d '{{"text": "Still there?", "to": "{NUMBER}"}}'"""
-        )
-        self.line(
-            f"  curl -s {slack_url}/_sandbox/command "
-            f"""-d '{{"user": "Bea", "channel": "{CHANNEL}", "name": "/sms", "text": "help"}}'"""
-        )
-        self.line(f"  curl -s {ringcentral_url}/_sandbox/phones/{ALICE}")
+    def opening(self, url: str, folder: Path) -> None:
+        """Where to look."""
+        self.heading("The sandbox: a Slack workspace, phones, and the bridge between them")
+        self.line(f"  Open {self._paint('bold', url)} in a browser\n")
+        self.fact("kept in", str(folder))
+
+    def closing(self, url: str, *, is_new: bool) -> None:
+        """What can be done now."""
+        if not is_new:
+            self.line("\nEverything is as it was left; --fresh would begin anew.")
+        self.line(f"\nGo on at {self._paint('bold', url)}; press Ctrl-C here to stop.")
 
     def _paint(self, colour: str, text: str) -> str:
         return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self._coloured else text
@@ -63,15 +65,22 @@ class Narrator:
 async def play(
     narrator: Narrator, slack: SlackSimulator, ringcentral: RingCentralSimulator
 ) -> None:
-    """An administrator connects a number, a customer texts, a colleague answers and texts."""
+    """An administrator connects a number, a customer texts, a colleague answers."""
     narrator.line("")
+    for number, name in PHONES.items():
+        ringcentral.phone(number).name = name
     await _connect(narrator, slack)
     await _customer_texts(narrator, slack, ringcentral)
+
+
+async def play_on(
+    narrator: Narrator, slack: SlackSimulator, ringcentral: RingCentralSimulator
+) -> None:
+    """A colleague texts somebody new."""
     await _colleague_texts(narrator, slack, ringcentral)
 
 
 async def _connect(narrator: Narrator, slack: SlackSimulator) -> None:
-    await _command(narrator, slack, "Ada", "numbers")
     await _command(narrator, slack, "Ada", f"connect {NUMBER}")
     welcome = await slack.wait_for(
         lambda: slack.channel(CHANNEL).roots[-1:], timeout_seconds=WAIT_SECONDS

@@ -1,4 +1,4 @@
-"""`sms-bridge sandbox`: simulators in this process, the bridge as a child that can be killed.
+"""`sms-bridge sandbox`: simulators and page in this process, the bridge as a child.
 
 It knows the bridge only by its command line and its environment, as an installation would.
 """
@@ -8,250 +8,68 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-import aiohttp
-from cryptography.fernet import Fernet
+from bridge.sandbox.bridge_process import (
+    LOOPBACK,
+    BridgeProcess,
+    SandboxFailed,
+    bridge_environment,
+    free_port,
+)
+from bridge.sandbox.conversation import Narrator, play, play_on
+from bridge.sandbox.page import Page
+from bridge.sandbox.sandbox import Sandbox
 
-from bridge.sandbox import ringcentral as carrier
-from bridge.sandbox import slack as workspace
-from bridge.sandbox.conversation import Narrator, play
-from bridge.sandbox.ringcentral import RingCentralSimulator
-from bridge.sandbox.slack import SlackSimulator
-
-START_SECONDS = 30.0
-STOP_SECONDS = 30.0
-LOOPBACK = "127.0.0.1"
-
-
-class SlackAddress(Protocol):
-    """Where a simulated Slack listens, be it in this process or another."""
-
-    @property
-    def api_url(self) -> str: ...
-
-
-class RingCentralAddress(Protocol):
-    """Where a simulated RingCentral listens."""
-
-    @property
-    def url(self) -> str: ...
-
-
-class SandboxFailed(Exception):
-    """The sandbox could not be brought up; its text says where to look."""
-
-
-@dataclass
-class BridgeProcess:
-    """The bridge as a child process, on one port, with one environment and one log."""
-
-    port: int
-    environment: Mapping[str, str]
-    log_path: Path
-    program: tuple[str, ...] = ("-m", "bridge", "up")
-    _process: asyncio.subprocess.Process | None = field(default=None, init=False)
-
-    @property
-    def url(self) -> str:
-        """Where the bridge listens."""
-        return f"http://{LOOPBACK}:{self.port}"
-
-    @property
-    def is_running(self) -> bool:
-        """False before the start, after the end, and after a death."""
-        return self._process is not None and self._process.returncode is None
-
-    @property
-    def pid(self) -> int:
-        """Its process id, for whoever measures or kills it."""
-        assert self._process is not None, "started before"
-        return self._process.pid
-
-    async def run_command(self, *arguments: str) -> int:
-        """Run one of the bridge's other commands to its end; its exit code."""
-        with self.log_path.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "bridge",
-                *arguments,
-                env=dict(self.environment),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        return await process.wait()
-
-    async def start(self) -> None:
-        """Start it and wait until it is ready; raises SandboxFailed where it is not."""
-        with self.log_path.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *self.program,
-                env=dict(self.environment),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is ours to pass on
-            )
-        await self._until_ready()
-
-    async def stop(self) -> int:
-        """Ask it to end and wait; killed where it does not. Its exit code."""
-        if self._process is None:
-            return 0
-        if self._process.returncode is None:
-            self._process.terminate()
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await self._process.wait()
-            except TimeoutError:
-                await self.kill()
-        assert self._process.returncode is not None, "waited for"
-        return self._process.returncode
-
-    async def kill(self) -> None:
-        """End it at once, as a crash would."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-    async def wait(self) -> int:
-        """Wait until it ends; its exit code."""
-        assert self._process is not None, "started before"
-        return await self._process.wait()
-
-    async def _until_ready(self) -> None:
-        async with aiohttp.ClientSession() as session:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(START_SECONDS):
-                    while self.is_running:
-                        with contextlib.suppress(aiohttp.ClientError):
-                            async with session.get(f"{self.url}/health/ready") as answer:
-                                if answer.status == 200:
-                                    return
-                        await asyncio.sleep(0.05)
-        raise SandboxFailed(f"The bridge did not start; its log is {self.log_path}.")
-
-
-def bridge_environment(
-    slack: SlackAddress,
-    ringcentral: RingCentralAddress,
-    *,
-    database_url: str,
-    port: int,
-    socket_mode: bool = False,
-    **overrides: str,
-) -> dict[str, str]:
-    """The environment of a bridge that works against these simulators."""
-    slack_way = (
-        {"SLACK_APP_TOKEN": workspace.APP_TOKEN}
-        if socket_mode
-        else {"SLACK_SIGNING_SECRET": workspace.SIGNING_SECRET}
-    )
-    return {
-        "PATH": os.environ.get("PATH", ""),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "DATABASE_URL": database_url,
-        "BRIDGE_SECRET_KEYS": Fernet.generate_key().decode(),
-        "BRIDGE_PUBLIC_URL": f"http://{LOOPBACK}:{port}",
-        "BRIDGE_HOST": LOOPBACK,
-        "PORT": str(port),
-        "SLACK_BOT_TOKEN": workspace.BOT_TOKEN,
-        "SLACK_API_URL": slack.api_url,
-        **slack_way,
-        "RINGCENTRAL_CLIENT_ID": carrier.CLIENT_ID,
-        "RINGCENTRAL_CLIENT_SECRET": carrier.CLIENT_SECRET,
-        "RINGCENTRAL_JWT": carrier.JWT,
-        "RINGCENTRAL_SERVER_URL": ringcentral.url,
-        **overrides,
-    }
-
-
-def free_port() -> int:
-    """A port on loopback that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+__all__ = [
+    "LOOPBACK",
+    "BridgeProcess",
+    "SandboxFailed",
+    "bridge_environment",
+    "free_port",
+    "run",
+]
 
 
 async def run(data: Path, *, port: int, fresh: bool, once: bool) -> int:
-    """Bring everything up, play the conversation, stay until Ctrl-C; the exit code."""
+    """Bring everything up and stay until Ctrl-C; the exit code.
+
+    A new sandbox plays a short conversation; `once` plays all of it in a new one, then stops.
+    """
     with _own_terminal():
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, stopping.set)
         try:
-            return await _run(data / "sandbox", port or free_port(), fresh, once, stopping)
+            sandbox = Sandbox(data / "sandbox", is_fresh=fresh or once)
+            return await _run(sandbox, port, once, stopping)
         except (SandboxFailed, TimeoutError) as failure:
             print(f"\nThe sandbox stops: {failure}", file=sys.stderr)
             return 1
 
 
-async def _run(folder: Path, port: int, fresh: bool, once: bool, stopping: asyncio.Event) -> int:
-    await asyncio.to_thread(_lay_out, folder, fresh)
+async def _run(sandbox: Sandbox, port: int, once: bool, stopping: asyncio.Event) -> int:
     narrator = Narrator(sys.stdout)
-    async with SlackSimulator() as slack, RingCentralSimulator() as ringcentral:
-        bridge = BridgeProcess(
-            port,
-            bridge_environment(
-                slack,
-                ringcentral,
-                database_url=f"sqlite:///{folder / 'bridge.db'}",
-                port=port,
-                BRIDGE_HOLD_SECONDS="1",
-            ),
-            folder / "bridge.log",
-        )
-        slack.install(request_url=f"{bridge.url}/slack/events", mode="http")
-        narrator.heading("The sandbox: simulated Slack, RingCentral and phones, and the bridge")
-        async with _running(bridge):
-            narrator.fact("Slack (simulated)", slack.url)
-            narrator.fact("RingCentral (simulated)", ringcentral.url)
-            narrator.fact("the bridge", bridge.url)
-            narrator.fact("its database", str(folder / "bridge.db"))
-            narrator.fact("its log", str(bridge.log_path))
-            await _until_first(play(narrator, slack, ringcentral), stopping)
-            if not once and not stopping.is_set():
-                narrator.closing(slack.url, ringcentral.url)
-                await _until_first(_unless_dead(bridge), stopping)
-        narrator.line("\nStopped. Nothing is left running.")
+    async with sandbox.running(), Page(sandbox).served(port) as url:
+        narrator.opening(url, sandbox.folder)
+        await sandbox.start_bridge()
+        if sandbox.is_new:
+            await _until_first(play(narrator, sandbox.slack, sandbox.ringcentral), stopping)
+        if once:
+            await _until_first(play_on(narrator, sandbox.slack, sandbox.ringcentral), stopping)
+        else:
+            narrator.closing(url, is_new=sandbox.is_new)
+            await stopping.wait()
+    narrator.line("\nStopped. Nothing is left running.")
     return 0
 
 
-def _lay_out(folder: Path, fresh: bool) -> None:
-    if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-
-
-@contextlib.asynccontextmanager
-async def _running(bridge: BridgeProcess) -> AsyncIterator[None]:
-    try:
-        if await bridge.run_command("migrate") != 0:
-            raise SandboxFailed(f"The database could not be made; see {bridge.log_path}.")
-        await bridge.start()
-        yield
-    finally:
-        await bridge.stop()
-
-
-async def _unless_dead(bridge: BridgeProcess) -> None:
-    code = await bridge.wait()
-    raise SandboxFailed(f"the bridge ended with {code}; its log is {bridge.log_path}.")
-
-
-async def _until_first(work: object, stopping: asyncio.Event) -> None:
-    assert asyncio.iscoroutine(work)
+async def _until_first(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
     task = asyncio.create_task(work)
     stop = asyncio.create_task(stopping.wait())
     await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -57,6 +57,19 @@ class Carrier:
             self.changed()
         return self.phones[number]
 
+    def resume(self, message: Message) -> None:
+        """Go on with an outbound text of an earlier run."""
+        number = self._account.number(message.from_number)
+        if message.status == "Queued":
+            self._later(self._settings.sent_after_seconds, lambda: self._hand_over(message, number))
+        elif message.status == "Sent":
+            self._plan_receipt(message, list(message.to_numbers))
+
+    def keep_file(self, file: Attachment) -> None:
+        """A file of an earlier run."""
+        self.files[file.attachment_id] = file
+        self._attachment_ids = itertools.count(max(self.files) // 1000 + 1)
+
     # Outbound
 
     def accept(

@@ -58,6 +58,13 @@ class Consents:
         self.on_change(consent)
         return consent
 
+    def all(self) -> list[Consent]:
+        return list(self._by_pair.values())
+
+    def restore(self, consent: Consent) -> None:
+        """Put back what was known before, without telling anybody."""
+        self._by_pair[consent.from_number, consent.to_number] = consent
+
     def has_opted_out(self, from_number: str, to_number: str) -> bool:
         """The pair's own record decides; without one, the record for all numbers."""
         for sender in (from_number, EVERY_NUMBER):

@@ -79,6 +79,10 @@ class Mailboxes:
     def __iter__(self) -> Iterator[Message]:
         return iter(self._by_id.values())
 
+    def begin_after(self, message_id: int) -> None:
+        """Make only ids above this one."""
+        self._ids = itertools.count(message_id // 1000 + 1)
+
     def next_id(self) -> int:
         return next(self._ids) * 1000 + 4
 

@@ -171,6 +171,10 @@ class Subscriptions:
         self._by_id[subscription.subscription_id] = subscription
         return subscription
 
+    def restore(self, subscription: Subscription) -> None:
+        """Put back one of an earlier run."""
+        self._by_id[subscription.subscription_id] = subscription
+
     def remove(self, subscription: Subscription) -> None:
         self._by_id.pop(subscription.subscription_id, None)
 

@@ -90,6 +90,15 @@ class Deliveries:
         self.under_way += 1
         self.start(self._through_faults(subscription, send))
 
+    def resume(self, delivery: Delivery) -> None:
+        """Deliver an event of an earlier run."""
+
+        async def send() -> None:
+            await self._deliver(delivery)
+
+        self.under_way += 1
+        self.start(self._through_faults(delivery.subscription, send))
+
     def is_wanted(self, subscription: str, channel: Channel | None) -> bool:
         installation = self._installation
         if not installation.is_installed or self.is_disabled:

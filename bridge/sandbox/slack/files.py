@@ -100,7 +100,7 @@ class Ticket:
 class FileStore:
     def __init__(self, clock: SlackClock) -> None:
         self._clock = clock
-        self._ids = 0
+        self.made_ids = 0
         self.by_id: dict[str, StoredFile] = {}
         self.tickets: dict[str, Ticket] = {}
 
@@ -137,5 +137,5 @@ class FileStore:
         return file
 
     def _next_id(self) -> str:
-        self._ids += 1
-        return f"F{self._ids:010d}"
+        self.made_ids += 1
+        return f"F{self.made_ids:010d}"

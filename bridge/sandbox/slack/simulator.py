@@ -603,6 +603,10 @@ class SlackSimulator:
     def undelivered(self) -> list[Delivery]:
         return [delivery for delivery in self._deliveries.log if delivery.state != "delivered"]
 
+    def deliver_again(self, subscription: str, body: Json) -> None:
+        """Send an event that an earlier run of this workspace could not deliver."""
+        self._deliveries.resume(Delivery(subscription, body))
+
     @property
     def is_subscription_disabled(self) -> bool:
         return self._deliveries.is_disabled

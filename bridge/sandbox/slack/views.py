@@ -105,7 +105,7 @@ class ViewBoard:
 
     def __init__(self, clock: SlackClock) -> None:
         self._clock = clock
-        self._made = 0
+        self.made_ids = 0
         self.by_id: dict[str, View] = {}
         self.stacks: dict[str, list[str]] = {}
         self.homes: dict[str, View] = {}
@@ -200,8 +200,8 @@ class ViewBoard:
         return {**payload, "blocks": with_block_ids(payload["blocks"])}
 
     def _make(self, user_id: str, payload: Json) -> View:
-        self._made += 1
-        view_id = f"V{self._made:010d}"
+        self.made_ids += 1
+        view_id = f"V{self.made_ids:010d}"
         view = View(view_id, user_id, payload, self._new_hash(), view_id)
         view.state = initial_state(view.blocks)
         self.by_id[view_id] = view

@@ -50,7 +50,7 @@ class Workspace:
         self.announce: Announce = lambda *_: None
         self.changed: Callable[[], None] = lambda: None
         self._directory: Directory | None = None
-        self._ids = 0
+        self.made_ids = 0
 
     # Who and where
 
@@ -97,8 +97,8 @@ class Workspace:
         return self._directory
 
     def next_id(self, prefix: str) -> str:
-        self._ids += 1
-        return f"{prefix}{self._ids:010d}"
+        self.made_ids += 1
+        return f"{prefix}{self.made_ids:010d}"
 
     def add_person(self, person: Person) -> Person:
         self.people[person.user_id] = person

@@ -1,0 +1,139 @@
+// Building elements. Text always goes in as text: nothing here ever reads HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element: `h("div.row", { onclick, title, dataset: {...} }, child, "text", [more])`. */
+export function h(name, props = {}, ...children) {
+  const [tag, ...classes] = name.split(".");
+  const node = document.createElement(tag || "div");
+  if (classes.length) node.className = classes.join(" ");
+  for (const [key, value] of Object.entries(props)) set(node, key, value);
+  append(node, children);
+  return node;
+}
+
+function set(node, key, value) {
+  if (value === undefined || value === null || value === false) return;
+  if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+  else if (key === "dataset") Object.assign(node.dataset, value);
+  else if (key === "class") node.classList.add(...value.split(" ").filter(Boolean));
+  else if (key === "style") Object.entries(value).forEach(([k, v]) => node.style.setProperty(k, v));
+  else if (key === "value" || key === "checked" || key === "selected") node[key] = value;
+  else node.setAttribute(key, value === true ? "" : value);
+}
+
+export function append(node, children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === undefined || child === null || child === false || child === "") continue;
+    node.append(child);
+  }
+  return node;
+}
+
+export function fill(node, ...children) {
+  node.replaceChildren();
+  return append(node, children);
+}
+
+/** Make `parent` show `items` in order; a row is made anew only where its signature changed. */
+export function reconcile(parent, items, make) {
+  const before = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  let place = parent.firstElementChild;
+  for (const item of items) {
+    const signature = JSON.stringify(item.signature);
+    let node = before.get(item.key);
+    before.delete(item.key);
+    if (!node || node.signature !== signature) {
+      const fresh = make(item);
+      fresh.dataset.key = item.key;
+      fresh.signature = signature;
+      if (node) {
+        if (place === node) place = fresh;
+        node.replaceWith(fresh);
+      }
+      node = fresh;
+    }
+    if (place === node) place = node.nextElementSibling;
+    else parent.insertBefore(node, place);
+  }
+  for (const node of before.values()) node.remove();
+}
+
+const PATHS = {
+  send: "M3 12 20 4l-5 16-4-7z M11 13l9-9",
+  attach: "M20 11l-8.5 8.5a5 5 0 0 1-7-7L13 4a3.5 3.5 0 0 1 5 5l-8.5 8.5a2 2 0 0 1-3-3L14 7",
+  smile: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z M8.5 14.5a4.5 4.5 0 0 0 7 0 M9 9.5v.2 M15 9.5v.2",
+  reply: "M4 5h16v11H11l-5 4v-4H4z",
+  edit: "M4 20l1-4L16 5l3 3L8 19z",
+  bin: "M5 7h14 M9 7V4h6v3 M7 7l1 13h8l1-13",
+  close: "M6 6l12 12 M18 6L6 18",
+  back: "M15 5l-7 7 7 7",
+  plus: "M12 5v14 M5 12h14",
+  more: "M5 12h.1 M12 12h.1 M19 12h.1",
+  pause: "M9 6v12 M15 6v12",
+  play: "M8 5l11 7-11 7z",
+  lock: "M6 11h12v9H6z M9 11V8a3 3 0 0 1 6 0v3",
+  file: "M6 3h8l4 4v14H6z M14 3v4h4",
+  bell: "M6 17h12l-1.5-2V11a4.500 4.500 0 0 0-9 0v4z M10.500 20h3",
+  phone: "M8 3h8a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1z M11 18h2",
+  menu: "M4 7h16 M4 12h16 M4 17h16",
+  sun: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8z M12 3v2 M12 19v2 M3 12h2 M19 12h2 M5.600 5.600l1.400 1.400 M17 17l1.400 1.400 M18.400 5.600L17 7 M7 17l-1.400 1.400",
+  moon: "M19 14.500A7.500 7.500 0 0 1 9.500 5a7.500 7.500 0 1 0 9.500 9.500z",
+};
+
+/** A line drawing; it says nothing by itself, so its button needs a label. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}
+
+export function button(label, onclick, props = {}, ...children) {
+  const shown = children.length ? children : [label];
+  return h("button", { type: "button", title: label, "aria-label": label, onclick, ...props }, ...shown);
+}
+
+/** Grow a textarea with what is in it. */
+export function grow(area) {
+  area.style.setProperty("height", "auto");
+  area.style.setProperty("height", `${Math.min(area.scrollHeight, 180)}px`);
+}
+
+/** Something small that floats at `anchor` until a click elsewhere or Escape. */
+export function popover(anchor, content, { above = false, right = false } = {}) {
+  closePopovers();
+  const node = h("div.popover", { role: "dialog" }, content);
+  document.body.append(node);
+  const at = anchor.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = node;
+  const left = right ? at.right - width : at.left;
+  const fitsBelow = at.bottom + height + 8 < innerHeight;
+  const top = above || !fitsBelow ? at.top - height - 6 : at.bottom + 6;
+  node.style.setProperty("left", `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`);
+  node.style.setProperty("top", `${Math.max(8, top)}px`);
+  requestAnimationFrame(() => addEventListener("pointerdown", closeOutside));
+  return node;
+}
+
+function closeOutside(event) {
+  if (!event.target.closest(".popover")) closePopovers();
+}
+
+export function closePopovers() {
+  removeEventListener("pointerdown", closeOutside);
+  document.querySelectorAll(".popover").forEach((node) => node.remove());
+}
+
+addEventListener("keydown", (event) => event.key === "Escape" && closePopovers());
+
+/** A line at the bottom of the window that goes by itself. */
+export function toast(text) {
+  const node = h("div.toast", { role: "status" }, text);
+  document.getElementById("toasts").append(node);
+  setTimeout(() => node.remove(), 6000);
+}
