@@ -30,6 +30,7 @@ from bridge.sandbox.shelf import Shelf
 from bridge.sandbox.slack import SlackSimulator
 from bridge.sandbox.slack import keeping as slack_keeping
 from bridge.sandbox.slack.installation import Command
+from bridge.sandbox.switches import Switchboard
 
 # Slack repeats after a second, a minute and five minutes; a visitor who has killed the bridge and
 # started it again is not left waiting for that minute.
@@ -102,6 +103,7 @@ class Sandbox:
     ) -> None:
         self.slack = SlackSimulator(retry_delays_seconds=RETRY_DELAYS_SECONDS)
         self.ringcentral = RingCentralSimulator(delivered_after_seconds=DELIVERED_AFTER_SECONDS)
+        self.switchboard = Switchboard(self.slack, self.ringcentral)
         self.clock = ProductClock()
         self.changes = Changes()
         self.folder = folder
@@ -112,6 +114,7 @@ class Sandbox:
         self._hold_seconds, self._settings = hold_seconds, dict(settings or {})
         self._shelf = Shelf(folder)
         self._token = secrets.token_urlsafe(24)
+        self._sandbox_id = secrets.token_hex(4)
         self._secret_key = Fernet.generate_key().decode()
         self._http: aiohttp.ClientSession | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -147,6 +150,7 @@ class Sandbox:
         ports = kept.get("ports", {})
         self.page_port = _usable(ports.get("page", 0))
         self._secret_key = kept.get("secret_key", self._secret_key)
+        self._sandbox_id = kept.get("id", self._sandbox_id)
         self.clock = ProductClock.from_json(kept.get("clock", {}))
         told = self.clock.as_json()
         for clock in (self.slack.clock, self.ringcentral.clock):
@@ -208,6 +212,7 @@ class Sandbox:
 
     def _kept(self) -> Json:
         return {
+            "id": self._sandbox_id,
             "secret_key": self._secret_key,
             "clock": self.clock.as_json(),
             "ports": {
@@ -258,6 +263,7 @@ class Sandbox:
     def state(self) -> Json:
         """What the control bar shows."""
         return {
+            "id": self._sandbox_id,
             "bridge": self._state,
             "problem": self.problem,
             "pid": self.bridge.pid if self.bridge.is_running else None,

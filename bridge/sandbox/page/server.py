@@ -1,4 +1,63 @@
-"""The page's own server: its files, the way to the simulators, one stream of changes."""
+"""The page's own server: its files, the way to the simulators, one stream of changes.
+
+On loopback only, JSON in and out. What is sent needs `Content-Type: application/json`; what is
+refused is answered with a status from 400 and `{"error"}`, or `{"refused"}` where Slack's own
+client would not let a person do it.
+
+The page
+    GET  /                        static/index.html;  GET /static/{name}: the files beside it
+    GET  /emoji                   {short name: character}
+
+The sandbox
+    GET  /bridge                  its state: {"id", "bridge": "stopped"|"starting"|"running",
+                                  "problem", "pid", "hold_seconds", "folder",
+                                  "clock": {"offset_seconds", "paused_at": ISO 8601|null, "now"}}
+    POST /bridge/kill             as a crash would;  POST /bridge/start waits until it is ready.
+                                  Both answer with the state
+    POST /clock                   {"act": "pause"|"run"}, {"act": "forward", "seconds"}: product
+                                  time of all simulators and the bridge; answers with the state
+    GET  /faults                  [{"provider": "slack"|"ringcentral", "name", "label", "says",
+                                  "times": how often it acts, null until switched off,
+                                  "is_on", "hits", "of": [whom it concerns]}]
+    POST /faults/{provider}/{name} {"on": true|false, "number": narrows opted_out to one phone};
+                                  answers as GET /faults
+    GET  /xray                    null while the bridge does not run, else {"now", "machine_now",
+                                  "messages": [{"id", "direction", "origin", "status",
+                                    "carrier_status", "failure", "body", "sent_at", "with",
+                                    "channel_id", "thread_ts", "deliveries": [...]}], newest first,
+                                  "others": [deliveries of cards, marks and so on],
+                                  "lanes": [{"lane", "length", "head", "state", "due_at"}],
+                                  "gates": [{"key", "used", "limit", "window_seconds",
+                                    "closed_until_at"}]}; a delivery is {"id", "subject", "side",
+                                  "kind", "state", "lane", "gate", "due_at", "external_id",
+                                  "reason", "looks", "look_at", "attempts": [{"id", "started_at",
+                                    "outcome", "detail", "reported", "took_ms"}]}
+    GET  /events[?xray=1]         server-sent events: `slack` and `phones` ({"revision"}: ask for
+                                  the screen again), `bridge` (the state), `faults` (as GET
+                                  /faults), with xray=1 also `xray` (as GET /xray). Each is sent
+                                  once at the beginning, then on every change
+
+Slack: /slack/{path} is the simulator's /_sandbox/{path} (bridge/sandbox/slack/control.py)
+    GET  /slack/screen?user=Bea   all that Bea's Slack shows: {"revision", "now", "me", "team",
+                                  "app", "people", "usergroups", "channels": [{..., "messages",
+                                  "private"}], "views", "home", "commands", "undelivered"}
+    GET  /slack/files/{id}        a file's bytes: pictures inline, anything else to save
+    POST /slack/{act}             an act by its arguments, as in the simulator's docstring:
+                                  say, edit, delete, react, unreact, type_command, click,
+                                  click_in_view, suggest, global_shortcut, message_shortcut,
+                                  submit_view, close_view, open_home, dismiss, create_channel, ...
+
+Phones: /ringcentral/{path} (bridge/sandbox/ringcentral/control.py)
+    GET  /ringcentral/screen      {"revision", "now", "company", "own_numbers", "phones": [{
+                                  "number", "name", "fails_with", "reports", "opted_out_of",
+                                  "conversations": [{"with", "texts", "last_at"}]}]}
+    GET  /ringcentral/files/{id}  a picture's bytes
+    POST /ringcentral/phones/{number}        {"name", "fails_with", "reports", "has_opted_out"},
+                                  each optional: add a phone, or say what its carrier does
+    POST /ringcentral/phones/{number}/texts  {"text", "to": number or [numbers],
+                                  "attachments": [{"name", "type", "base64"}]}
+    POST /ringcentral/app_sends   {"extension", "from", "to", "text"}: from RingCentral's own app
+"""
 
 from __future__ import annotations
 
@@ -6,7 +65,7 @@ import asyncio
 import contextlib
 import functools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +138,8 @@ class Page:
             web.get("/bridge", self._bridge),
             web.post("/bridge/{act:kill|start}", self._change_bridge),
             web.post("/clock", self._move_clock),
+            web.get("/faults", self._faults),
+            web.post("/faults/{provider}/{name}", self._turn_fault),
             web.get("/xray", self._xray),
             web.route("*", "/{simulator:slack|ringcentral}/{path:.+}", self._pass_on),
         ]
@@ -89,7 +150,7 @@ class Page:
             # A page of another site can reach loopback: by a name of its own, or by a form.
             if request.host not in self._hosts:
                 return web.json_response({"error": "not an address of this page"}, status=403)
-            if request.method != "GET" and not self._is_ours(request):
+            if request.method not in ("GET", "HEAD") and not self._is_ours(request):
                 return web.json_response({"error": "only from this page"}, status=403)
             response = await handler(request)
             if not response.prepared:
@@ -165,13 +226,26 @@ class Page:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(self._sandbox.state())
 
+    async def _faults(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(self._sandbox.switchboard.as_json())
+
+    async def _turn_fault(self, request: web.Request) -> web.StreamResponse:
+        provider, name = request.match_info["provider"], request.match_info["name"]
+        try:
+            told = await request.json()
+            number = str(told.get("number", ""))
+            self._sandbox.switchboard.turn(provider, name, is_on=bool(told["on"]), number=number)
+        except (LookupError, TypeError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return await self._faults(request)
+
     async def _xray(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(await self._sandbox.xray())
 
     # What changes
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Events `slack`, `phones`, `bridge`, and with `?xray=1` also `xray`, until we stop."""
+        """What the module's docstring says, until the browser goes or we stop."""
         response = await open_stream(request)
         lock = asyncio.Lock()
 
@@ -183,17 +257,12 @@ class Page:
             self._follow(f"{self._sandbox.slack.url}/_sandbox/changes", "slack", tell),
             self._follow(f"{self._sandbox.ringcentral.url}/_sandbox/changes", "phones", tell),
             self._follow_bridge(tell),
+            self._follow_faults(tell),
         ]
         if request.query.get("xray"):
             sources.append(self._follow_xray(tell))
-        tasks = [asyncio.ensure_future(each) for each in [*sources, self._stopping.wait()]]
-        try:
-            # The first to end takes the others along: the browser has gone, or we are stopping.
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        # the first to end takes the others along: the browser has gone, or we are stopping
+        await _first_of([*sources, self._stopping.wait()])
         return response
 
     async def _follow(self, url: str, name: str, tell: Tell) -> None:
@@ -211,6 +280,19 @@ class Page:
                 told = await changes.newer_than(told, HEARTBEAT_SECONDS)
                 await tell("bridge", self._sandbox.state())
 
+    async def _follow_faults(self, tell: Tell) -> None:
+        """The simulators note each hit of a fault; told is only what looks different."""
+        sources = (self._sandbox.slack.changes, self._sandbox.ringcentral.changes)
+        told: Any = None
+        with contextlib.suppress(ConnectionError):
+            while True:
+                known = [(each, each.revision) for each in sources]
+                seen = self._sandbox.switchboard.as_json()
+                if seen != told:
+                    await tell("faults", seen)
+                told = seen
+                await _first_of([each.newer_than(revision) for each, revision in known])
+
     async def _follow_xray(self, tell: Tell) -> None:
         """The bridge is asked again and again; told is only what is new, apart from its clock."""
         told: Any = ()
@@ -222,6 +304,17 @@ class Page:
                     told = compared
                     await tell("xray", seen)
                 await asyncio.sleep(XRAY_SECONDS)
+
+
+async def _first_of(works: Sequence[Coroutine[Any, Any, Any]]) -> None:
+    """Until one has ended; the others are cancelled."""
+    tasks = [asyncio.ensure_future(each) for each in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _file(name: str) -> web.StreamResponse:

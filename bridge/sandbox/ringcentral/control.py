@@ -103,10 +103,7 @@ class Control:
         phone.fails_with = str(body.get("fails_with", phone.fails_with))
         phone.reports = bool(body.get("reports", phone.reports))
         if "has_opted_out" in body:
-            choose = simulator.opt_out if body["has_opted_out"] else simulator.opt_in
-            for own in simulator.account.numbers:
-                if simulator.account.store_owner(own) is not None:
-                    choose(own.phone_number, phone.number)
+            simulator.opt_phone(phone, is_out=bool(body["has_opted_out"]))
         simulator.changes.note()
         return web.json_response(show_phone(simulator, phone))
 

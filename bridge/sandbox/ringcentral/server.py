@@ -248,6 +248,21 @@ class RingCentralSimulator:
     def opt_in(self, number: str, phone: str) -> None:
         self.world.consents.record(number, phone, "OptIn", "Carrier")
 
+    def opt_phone(self, phone: Phone, *, is_out: bool) -> None:
+        """The phone wants texts from none of our numbers any more, or from all of them again."""
+        choose = self.opt_out if is_out else self.opt_in
+        for own in self.account.numbers:
+            if self.account.store_owner(own) is not None:
+                choose(own.phone_number, phone.number)
+        self.changes.note()
+
+    def has_opted_out(self, phone: Phone) -> bool:
+        """Whether it refuses texts from any of our numbers."""
+        return any(
+            self.world.consents.has_opted_out(each.phone_number, phone.number)
+            for each in self.account.numbers
+        )
+
     def blacklist_webhooks(self, reason: str = "HTTP 503") -> None:
         """Suspend every webhook for good, as after ten minutes of failures."""
         for subscription in self.subscriptions:

@@ -51,7 +51,8 @@ def snapshot(slack: SlackSimulator, files: Files) -> Json:
 
 def _channel_json(channel: Channel) -> Json:
     messages = [plain(each, without={"name_of", "replies"}) for each in channel.by_ts.values()]
-    return plain(channel, without={"by_ts"}) | {"messages": messages}
+    shown: Json = plain(channel, without={"by_ts"})
+    return shown | {"messages": messages}
 
 
 def restore(slack: SlackSimulator, kept: Json, files: Files) -> None:
