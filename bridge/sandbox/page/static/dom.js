@@ -59,6 +59,19 @@ export function reconcile(parent, items, make) {
   for (const node of before.values()) node.remove();
 }
 
+/** Make anew what stands in `place`, only where `signature` changed; focus stays where it was. */
+export function redraw(place, signature, make) {
+  const wanted = JSON.stringify(signature);
+  if (place.signature === wanted) return;
+  place.signature = wanted;
+  const focused = place.contains(document.activeElement) ? labelOf(document.activeElement) : null;
+  fill(place, make());
+  if (focused === null) return;
+  [...place.querySelectorAll("button, a, input, select")].find((node) => labelOf(node) === focused)?.focus();
+}
+
+const labelOf = (node) => node.getAttribute("aria-label") || node.textContent;
+
 const PATHS = {
   send: "M3 12 20 4l-5 16-4-7z M11 13l9-9",
   attach: "M20 11l-8.5 8.5a5 5 0 0 1-7-7L13 4a3.5 3.5 0 0 1 5 5l-8.5 8.5a2 2 0 0 1-3-3L14 7",
@@ -75,6 +88,19 @@ const PATHS = {
   lock: "M6 11h12v9H6z M9 11V8a3 3 0 0 1 6 0v3",
   file: "M6 3h8l4 4v14H6z M14 3v4h4",
   bell: "M6 17h12l-1.5-2V11a4.500 4.500 0 0 0-9 0v4z M10.500 20h3",
+  eye: "M2.500 12S6 5.500 12 5.500 21.500 12 21.500 12 18 18.500 12 18.500 2.500 12 2.500 12z M12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6z",
+  people: "M9 11.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7z M2.500 20c.5-4 3-6 6.500-6s6 2 6.500 6 M16 4.800a3.500 3.500 0 0 1 0 6.400 M17.500 14.300c2.300.7 3.700 2.700 4 5.700",
+  clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z M12 7v5l3.500 2",
+  bolt: "M13 3L5 13.500h5.500L10 21l9-11h-6z",
+  scan: "M4 8V4h4 M16 4h4v4 M20 16v4h-4 M8 20H4v-4 M4 12h16",
+  help: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z M9.500 9.500a2.500 2.500 0 1 1 3.500 2.300c-.7.300-1 .8-1 1.700 M12 16.800v.1",
+  picture: "M4 5h16v14H4z M4 16l4.500-4.500 4 4L16 12l4 4 M15.500 9v.1",
+  check: "M5 12.500l4.500 4.500L19 7",
+  down: "M6 9l6 6 6-6",
+  up: "M12 19V5 M6 11l6-6 6 6",
+  chat: "M4 5h16v11H11l-5 4v-4H4z",
+  auto: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z M12 3v18 M12 7h5 M12 12h8.500 M12 17h5",
+  sliders: "M4 7h9 M17 7h3 M15 5v4 M4 17h3 M11 17h9 M9 15v4",
   phone: "M8 3h8a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1z M11 18h2",
   menu: "M4 7h16 M4 12h16 M4 17h16",
   sun: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8z M12 3v2 M12 19v2 M3 12h2 M19 12h2 M5.600 5.600l1.400 1.400 M17 17l1.400 1.400 M18.400 5.600L17 7 M7 17l-1.400 1.400",

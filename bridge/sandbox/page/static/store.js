@@ -7,6 +7,7 @@ export const state = {
   phones: null,
   bridge: null,
   xray: null,
+  faults: [],
   emoji: {},
   route: readRoute(),
 };
@@ -38,7 +39,6 @@ function readRoute() {
     thread: given.get("thread"),
     tab: given.get("tab"),
     phone: given.get("phone"),
-    chat: given.get("chat"),
     pane: given.get("pane") || "slack",
     xray: given.get("xray"),
   };
@@ -131,13 +131,15 @@ export function listen() {
   on("slack", () => refresh("slack"));
   on("phones", () => refresh("phones"));
   on("bridge", (told) => ((state.bridge = told), changed()));
+  on("faults", (told) => ((state.faults = told), changed()));
   on("xray", (told) => ((state.xray = told), changed()));
+  // what was missed while nobody was connected is told by the first events of each kind
   stream.onopen = () => setConnected(true);
   stream.onerror = () => setConnected(false);
 }
 
 function setConnected(isConnected) {
-  document.body.classList.toggle("lost", !isConnected);
+  document.getElementById("lost").hidden = isConnected;
 }
 
 export async function begin() {

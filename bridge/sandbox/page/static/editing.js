@@ -1,0 +1,65 @@
+// Editing a message in place, and the way from the composer to it (arrow up).
+
+import { grow, h } from "./dom.js";
+import { decode } from "./mrkdwn.js";
+import { quietly, slackAct, state } from "./store.js";
+
+let editLast = () => false;
+export const bindComposer = (given) => ({ editLast } = given);
+export const editLastOwn = (channel, thread) => editLast(channel, thread);
+
+/** A message's markup as it was typed: names for ids, addresses for links. */
+export function typedText(markup) {
+  const handle = (id) => state.screen.people.find((each) => each.id === id)?.handle || id;
+  const group = (id) => state.screen.usergroups.find((each) => each.usergroup_id === id)?.handle || id;
+  const channel = (id) => state.screen.channels.find((each) => each.id === id)?.name || id;
+  const typed = markup
+    .replace(/<@(\w+)(?:\|[^>]*)?>/g, (all, id) => `@${handle(id)}`)
+    .replace(/<!subteam\^(\w+)(?:\|[^>]*)?>/g, (all, id) => `@${group(id)}`)
+    .replace(/<!(here|channel|everyone)(?:\|[^>]*)?>/g, "@$1")
+    .replace(/<#(\w+)(?:\|[^>]*)?>/g, (all, id) => `#${channel(id)}`)
+    .replace(/<(?:mailto:|tel:)[^|>]*\|([^>]*)>/g, "$1")
+    .replace(/<(https?:[^|>]*)(?:\|[^>]*)?>/g, "$1");
+  return decode(typed);
+}
+
+export function editForm(channel, message, done) {
+  const before = typedText(message.text);
+  const box = h("textarea", { rows: 1, "aria-label": "Edit message", oninput: (event) => grow(event.target), value: before });
+  const save = async () => {
+    const text = box.value.trim();
+    if (text && text !== before.trim()) {
+      const saved = await slackAct("edit", { channel: channel.id, ts: message.ts, text }).catch(() => null);
+      if (saved === null && box.isConnected) return;
+    }
+    done();
+  };
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") done();
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) save();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  requestAnimationFrame(() => {
+    grow(box);
+    box.focus();
+    box.setSelectionRange(before.length, before.length);
+    box.scrollIntoView({ block: "nearest" });
+  });
+  return h(
+    "div.edit-form",
+    {},
+    h(
+      "div.composer",
+      {},
+      box,
+      h(
+        "div.row",
+        {},
+        h("button.kit-button", { type: "button", onclick: done }, "Cancel"),
+        h("button.kit-button.primary", { type: "button", onclick: () => quietly(save()) }, "Save"),
+      ),
+    ),
+  );
+}
