@@ -22,7 +22,7 @@ SLACK_WRITES = r"/api/(chat|reactions|views|files)\."
 SENDS = r"/(sms|mms)$"
 TEXT_EVENTS = "message-store"
 CHANGE_EVENTS = "message-store$"  # new texts come by the instant event besides
-WAIT_SECONDS = 15
+WAIT_SECONDS = 5
 SLOW_SECONDS = 4.0
 LATE_SECONDS = 10.0
 
