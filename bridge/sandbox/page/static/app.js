@@ -2,24 +2,26 @@
 
 import { renderBar } from "./bar.js";
 import { renderChannel } from "./channel.js";
-import { closePopovers, fill, h } from "./dom.js";
+import { closePopovers, h, redraw } from "./dom.js";
 import { renderGuide } from "./guide.js";
 import { renderModal } from "./modal.js";
 import { renderPhones } from "./phones.js";
+import { unreadOf } from "./reading.js";
 import { renderSidebar } from "./sidebar.js";
-import { renderThread, closeThread } from "./thread.js";
+import { unseenOf } from "./texts.js";
+import { closeThread, renderThread } from "./thread.js";
 import { renderXray } from "./xray.js";
 import { applyTheme } from "./theme.js";
-import { actAs, begin, go, listen, onChange, state } from "./store.js";
+import { actAs, begin, changed, go, listen, onChange, state } from "./store.js";
 
 function render() {
   document.body.dataset.pane = state.route.pane;
   renderTabs();
   if (state.bridge) renderBar();
   if (state.screen) {
-    renderSidebar();
     renderChannel();
     renderThread();
+    renderSidebar(); // after them: what they show has been read
     renderModal();
   }
   if (state.phones) renderPhones();
@@ -30,17 +32,21 @@ function render() {
 
 const PANES = { slack: "Slack", phones: "Phones", xray: "X-ray" };
 
+/** On a narrow window one part is seen at a time; a dot tells that something is new in another. */
 function renderTabs() {
-  const place = document.getElementById("tabs");
-  const shown = ([pane, name]) =>
-    h("button", {
-      type: "button", role: "tab", "aria-selected": String(state.route.pane === pane),
-      onclick: () => go({ pane, xray: pane === "xray" ? "on" : state.route.xray }),
-    }, name);
-  if (place.shownFor === state.route.pane) return;
-  place.shownFor = state.route.pane;
-  place.setAttribute("role", "tablist");
-  fill(place, Object.entries(PANES).map(shown));
+  const { pane } = state.route;
+  const news = {
+    slack: pane !== "slack" && Boolean(state.screen?.channels.some((each) => unreadOf(each).isUnread)),
+    phones: pane !== "phones" && Boolean(state.phones?.phones.some(unseenOf)),
+  };
+  const tab = ([name, words]) =>
+    h(
+      "button",
+      { type: "button", role: "tab", "aria-label": words, "aria-selected": String(pane === name), onclick: () => go({ pane: name, xray: name === "xray" ? "on" : state.route.xray }) },
+      words,
+      news[name] ? h("span.dot", { title: "Something new" }) : null,
+    );
+  redraw(document.getElementById("tabs"), [pane, news], () => Object.entries(PANES).map(tab));
 }
 
 // Links that lead within the page, wherever a message holds one.
@@ -54,9 +60,15 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || event.defaultPrevented) return;
   document.getElementById("slack").classList.remove("opened");
+  const popover = document.querySelector(".popover");
   closePopovers();
-  if (!document.querySelector("dialog[open]") && !state.screen?.views.length) closeThread();
+  if (popover) return;
+  const isWriting = document.activeElement?.matches("textarea, input") && document.activeElement.value;
+  if (isWriting) document.activeElement.blur();
+  else if (!document.querySelector("dialog[open]") && !state.screen?.views.length) closeThread();
 });
+
+setInterval(changed, 30_000); // "5 minutes ago" grows older by itself
 
 applyTheme();
 onChange(render);

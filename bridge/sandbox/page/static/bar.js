@@ -17,11 +17,21 @@ export function renderBar() {
   const faultsOn = faults.filter((each) => each.is_on).length;
   redraw(place, [bridge.bridge, bridge.problem, bridge.pid, clock, route.xray, theme(), faultsOn], () => [
     h("div.brand", {}, h("img", { src: "/static/icon.svg", alt: "" }), h("h1", {}, "Sandbox")),
+    narrowButton(place),
     h("div.bar-groups", { id: "bar-groups" }, clockGroup(clock), faultsButton(faultsOn), bridgeGroup(bridge), viewGroup()),
     bridge.problem ? h("p.problem", { role: "alert" }, bridge.problem) : null,
   ]);
   renderFaults();
   tick();
+}
+
+/** On a narrow window the controls are folded away; time and the bridge's state stay in sight. */
+function narrowButton(place) {
+  const toggle = (event) => {
+    const isOpen = place.classList.toggle("opened");
+    event.currentTarget.setAttribute("aria-expanded", String(isOpen));
+  };
+  return button("Controls", toggle, { class: "bar-button only-narrow", "aria-expanded": String(place.classList.contains("opened")) }, icon("sliders"), "Controls");
 }
 
 // Time

@@ -6,6 +6,7 @@ import { editLastOwn } from "./editing.js";
 import { pickEmoji } from "./emoji.js";
 import { filePicker, Picked, readFile } from "./files.js";
 import { runOwnCommand } from "./own_commands.js";
+import { titleOf } from "./sidebar.js";
 import { noticed } from "./noticed.js";
 import { act, quietly, refresh, slackAct, state } from "./store.js";
 
@@ -36,7 +37,7 @@ export function composer({ key, label, channel, thread }) {
   };
   requestAnimationFrame(() => grow(parts.box));
   ready(parts);
-  return h("div.composer", {}, parts.list, parts.picked.place, parts.box, tools(parts), also(parts));
+  return h("div.composer", {}, parts.list, parts.picked.place, parts.box, tools(parts));
 }
 
 function tools(parts) {
@@ -48,13 +49,14 @@ function tools(parts) {
     button("Emoji", smile, { class: "quiet" }, icon("smile")),
     button("Mention somebody", () => insert(parts, "@"), { class: "quiet" }, "@"),
     parts.thread ? null : button("Run a command", () => insert(parts, "/"), { class: "quiet" }, "/"),
+    also(parts),
     h("span.spacer"),
     parts.send,
   );
 }
 
 function also(parts) {
-  return parts.also ? h("label.also", {}, parts.also, `Also send to #${parts.channel.name}`) : null;
+  return parts.also ? h("label.also", {}, parts.also, h("span", {}, `Also send to ${titleOf(parts.channel)}`)) : null;
 }
 
 function ready({ box, send, picked }) {

@@ -2,7 +2,7 @@
 
 import { bubbleItems } from "./bubbles.js";
 import { ask } from "./dialog.js";
-import { button, closePopovers, grow, h, icon, popover, reconcile, redraw } from "./dom.js";
+import { button, closePopovers, grow, h, icon, keepAtEnd, popover, reconcile, redraw, settle } from "./dom.js";
 import { filePicker, Picked, readFile, samplePicture } from "./files.js";
 import { noticed } from "./noticed.js";
 import { calledBy, ownNumber, phoneAvatar, written } from "./people.js";
@@ -19,7 +19,6 @@ const CARRIER_CODES = [
   ["SMS-UP-410", "A landline (SMS-UP-410)"],
   ["SMS-CAR-500", "Its carrier fails (SMS-CAR-500)"],
 ];
-const PINNED_PIXELS = 60;
 
 export class Device {
   constructor(number) {
@@ -27,6 +26,8 @@ export class Device {
     this.drafts = new Map();
     this.head = h("header.device-head");
     this.body = h("div.device-body.scroll", { role: "log", tabindex: "0" });
+    this.remarks = h("div.device-remarks");
+    keepAtEnd(this.body);
     this.picked = new Picked(() => this.ready());
     this.box = h("textarea", {
       rows: 1, placeholder: "Text message", "aria-label": `Message as ${spaced(number)}`, autocomplete: "off",
@@ -37,7 +38,7 @@ export class Device {
     this.node = h(
       "article.device",
       { dataset: { number }, "aria-label": `Phone ${spaced(number)}` },
-      h("div.device-screen", {}, statusBar(), this.head, this.body, this.foot),
+      h("div.device-screen", {}, statusBar(), this.head, this.remarks, this.body, this.foot),
     );
   }
 
@@ -56,6 +57,8 @@ export class Device {
     this.phone = phone;
     const key = this.chat === undefined ? this.firstChat(phone) : this.chat;
     this.node.setAttribute("aria-label", `${phone.name || written(phone.number)}’s phone`);
+    const remarks = remarksOn(phone, key);
+    redraw(this.remarks, remarks, () => remarks.map((words) => h("p", { role: "note" }, words)));
     this.foot.hidden = key === null;
     if (key === null) this.drawList(phone);
     else this.drawChat(phone, key.split(","));
@@ -68,7 +71,7 @@ export class Device {
   }
 
   drawList(phone) {
-    redraw(this.head, ["list", phone.name, phone.number, describe(phone)], () => [
+    redraw(this.head, ["list", phone.name, phone.number], () => [
       h("div.device-title", {}, h("h3", {}, "Messages"), h("span.detail", {}, `${phone.name ? `${phone.name}, ` : ""}${written(phone.number)}`)),
       button("New message", () => this.startChat(), { class: "quiet" }, icon("edit")),
       this.moreButton(),
@@ -103,19 +106,17 @@ export class Device {
     const key = keyOf(others);
     const conversation = phone.conversations.find((each) => keyOf(each.with) === key);
     const names = others.map(nameIn).join(", ");
-    redraw(this.head, [key, names, phone.name, describe(phone)], () => [
+    redraw(this.head, [key, names, phone.name], () => [
       button("All conversations", () => this.open(null), { class: "quiet" }, icon("back")),
       h("div.device-title.centred", {}, face(others, "small"), h("h3", {}, names), h("span.detail", {}, subtitle(others))),
       this.moreButton(),
     ]);
     const isElsewhere = this.body.shownFor !== key;
-    const isPinned = isElsewhere || this.body.scrollHeight - this.body.scrollTop - this.body.clientHeight < PINNED_PIXELS;
     this.body.setAttribute("aria-label", `Conversation with ${names}`);
     const texts = conversation?.texts || [];
     const items = texts.length ? bubbleItems(phone, texts, others) : [{ key: "none", signature: names, make: () => this.emptyChat() }];
     reconcile(this.body, items, (item) => item.make());
-    this.body.shownFor = key;
-    if (isPinned) this.body.scrollTop = this.body.scrollHeight;
+    settle(this.body, key);
     if (conversation && document.visibilityState === "visible") markSeen(phone, conversation);
     this.others = others;
     if (isElsewhere) this.takeDraft(key);
@@ -245,8 +246,16 @@ function subtitle(others) {
   return others.length === 1 ? written(others[0]) : `${others.length + 1} people`;
 }
 
-/** What is unusual about a phone, so that its head is drawn again when that changes. */
-const describe = (phone) => [phone.fails_with, phone.reports, phone.opted_out_of.length];
+/** What its owner would not see, but whoever tries the bridge must know. */
+function remarksOn(phone, key) {
+  const others = key === null ? phone.opted_out_of : key.split(",");
+  const code = CARRIER_CODES.find(([each]) => each === phone.fails_with);
+  return [
+    phone.opted_out_of.some((number) => others.includes(number)) && "Opted out: the carrier stops texts to this phone",
+    phone.fails_with && `Texts to it fail: ${code ? code[1].toLowerCase().replace(/sms-.*?(?=\))/, (found) => found.toUpperCase()) : phone.fails_with}`,
+    !phone.reports && "Its carrier sends no receipts",
+  ].filter(Boolean);
+}
 
 function face(others, size = "medium") {
   const phones = others.filter((number) => !ownNumber(number));

@@ -59,6 +59,22 @@ export function reconcile(parent, items, make) {
   for (const node of before.values()) node.remove();
 }
 
+/** Keep a scrolled place at its end, whatever grows in it or around it, until somebody scrolls up. */
+export function keepAtEnd(place) {
+  const toEnd = () => place.isAtEnd && (place.scrollTop = place.scrollHeight);
+  place.isAtEnd = true;
+  place.addEventListener("scroll", () => (place.isAtEnd = place.scrollHeight - place.scrollTop - place.clientHeight < 40));
+  place.addEventListener("load", toEnd, true);
+  new ResizeObserver(toEnd).observe(place);
+}
+
+/** Go to the end where that is wanted: always in a new place, else where the reader was there. */
+export function settle(place, shownFor) {
+  if (place.shownFor !== shownFor) place.isAtEnd = true;
+  place.shownFor = shownFor;
+  if (place.isAtEnd) place.scrollTop = place.scrollHeight;
+}
+
 /** Make anew what stands in `place`, only where `signature` changed; focus stays where it was. */
 export function redraw(place, signature, make) {
   const wanted = JSON.stringify(signature);
@@ -154,8 +170,6 @@ export function closePopovers() {
   removeEventListener("pointerdown", closeOutside);
   document.querySelectorAll(".popover").forEach((node) => node.remove());
 }
-
-addEventListener("keydown", (event) => event.key === "Escape" && closePopovers());
 
 /** A line at the bottom of the window that goes by itself. */
 export function toast(text) {

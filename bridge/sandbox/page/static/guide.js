@@ -8,19 +8,19 @@ const STEPS = [
   {
     done: "texted",
     title: "Text the team",
-    words: (name) => `You are ${name}, a customer. Type a text on the phone and press Enter.`,
+    words: (name) => `Be ${name}, a customer: write on the phone.`,
     show: () => showPhone(),
   },
   {
     done: "replied",
     title: "Answer in the thread",
-    words: () => `It came up in #front-desk. A reply there is a text, sent after ${state.bridge.hold_seconds} seconds.`,
+    words: () => `A reply is a text; it leaves after ${state.bridge.hold_seconds} s.`,
     show: () => showThread(),
   },
   {
     done: "commanded",
     title: "Write first",
-    words: () => "In the channel, type /sms, a number and some words. Eve’s phone will ring.",
+    words: () => "Type /sms, a number and words; see Eve’s phone.",
     show: () => showCommand(),
   },
 ];
@@ -45,11 +45,24 @@ export function renderGuide() {
   const place = document.getElementById("guide");
   place.hidden = isClosed;
   const current = STEPS.findIndex((each) => !done.includes(each.done));
-  redraw(place, [done, isClosed, state.phones.phones.map((each) => each.name)], () => [
-    h("div.guide-title", {}, h("b", {}, current < 0 ? "That is all of it" : "First minute"), h("span.detail", {}, current < 0 ? "Close this, or go on" : `${done.length} of 3 done`)),
+  redraw(place, [done, isClosed], () => (current < 0 ? finished() : [
+    h("div.guide-title", {}, h("b", {}, "First minute"), h("span.detail", {}, `${done.length} of 3 done`)),
     h("ol.steps", {}, STEPS.map((each, index) => step(each, index, done.includes(each.done), index === current))),
-    button("Close the first steps", () => keep({ isClosed: true }), { class: "quiet" }, icon("close")),
-  ]);
+    closeButton(),
+  ]));
+}
+
+const closeButton = () => button("Close the first steps", () => keep({ isClosed: true }), { class: "quiet" }, icon("close"));
+
+const IDEAS = "Now try to break it: kill the bridge while a text is on hold, switch on a fault, pause the clock, text STOP. X-ray shows what it does about it.";
+
+function finished() {
+  return [
+    h("span.step.done", {}, h("span.number", {}, icon("check"))),
+    h("div.guide-title", {}, h("b", {}, "That is all of it"), h("span.detail", {}, IDEAS)),
+    h("span.spacer"),
+    closeButton(),
+  ];
 }
 
 function step(each, index, isDone, isNow) {
@@ -91,7 +104,7 @@ function showThread() {
 function showCommand() {
   const phone = state.phones.phones.find((each) => each.name === "Eve");
   const number = (phone?.number || "+14155550177").replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "+1 $1 $2 $3");
-  go({ pane: "slack", at: "front-desk", thread: null });
+  go({ pane: "slack", at: "front-desk", thread: null, phone: phone?.number || state.route.phone });
   focus("#channel-foot textarea", `/sms ${number} Your table is ready`);
 }
 

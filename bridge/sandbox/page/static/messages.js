@@ -4,7 +4,7 @@ import { blocks } from "./blocks.js";
 import { bindComposer, editForm } from "./editing.js";
 import { pickEmoji } from "./emoji.js";
 import { confirm, plain } from "./dialog.js";
-import { button, closePopovers, h, icon, popover, reconcile, toast } from "./dom.js";
+import { button, closePopovers, h, icon, keepAtEnd, popover, reconcile, settle, toast } from "./dom.js";
 import { fileCard } from "./files.js";
 import { decode, emojiCharacter, mrkdwn } from "./mrkdwn.js";
 import { appAvatar, avatar } from "./people.js";
@@ -13,7 +13,6 @@ import { go, nameOf, now, person, quietly, slackAct, state } from "./store.js";
 import { ago, clockTime, dayKey, dayName, fullTime, ofTs } from "./time.js";
 
 const GROUP_SECONDS = 300;
-const PINNED_PIXELS = 60;
 let editing = null; // "channel ts"
 
 export function startEditing(channel, message) {
@@ -25,11 +24,9 @@ export const onEditing = (draw) => (drawAgain = draw);
 
 /** Draw `list` (messages and private answers) into `place`; `view` says where that is. */
 export function drawMessages(place, channel, list, view) {
-  const isElsewhere = place.shownFor !== view.key;
-  const isPinned = isElsewhere || place.scrollHeight - place.scrollTop - place.clientHeight < PINNED_PIXELS;
+  if (place.isAtEnd === undefined) keepAtEnd(place);
   reconcile(place, itemsOf(channel, list, view), (item) => item.make());
-  place.shownFor = view.key;
-  if (isPinned) place.scrollTop = place.scrollHeight;
+  settle(place, view.key);
 }
 
 function itemsOf(channel, list, view) {
@@ -73,9 +70,10 @@ function messageItem(channel, message, view, isFollowing, today) {
   const isEdited = editing === `${channel.id} ${message.ts}`;
   const unread = view.thread ? 0 : unreadReplies(channel, message);
   const names = state.screen.people.length;
+  const last = message.latest_reply && ago(ofTs(message.latest_reply));
   return {
     key: `${message.source ? "private" : "message"} ${message.ts}`,
-    signature: [message, isFollowing, isEdited, unread, today, state.screen.me, view.thread, channel.is_archived, names],
+    signature: [message, isFollowing, isEdited, unread, today, state.screen.me, view.thread, channel.is_archived, names, last],
     make: () => row(channel, message, { view, isFollowing, isEdited, unread }),
   };
 }
@@ -92,7 +90,7 @@ function row(channel, message, { view, isFollowing, isEdited, unread }) {
     h("div.aside", {}, side),
     isEdited
       ? editForm(channel, message, () => startEditing(null, null))
-      : h("div.content", {}, isFollowing ? null : byline(message, at, isPrivate), content(channel, message, view, unread)),
+      : h("div.content", {}, isFollowing ? notifying(message) : byline(message, at, isPrivate), content(channel, message, view, unread)),
     isEdited || message.subtype === "tombstone" ? null : toolbar(channel, message, view, isPrivate),
   );
 }
