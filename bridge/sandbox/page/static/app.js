@@ -36,13 +36,20 @@ const PANES = { slack: "Slack", phones: "Phones", xray: "X-ray" };
 function renderTabs() {
   const { pane } = state.route;
   const news = {
-    slack: pane !== "slack" && Boolean(state.screen?.channels.some((each) => unreadOf(each).isUnread)),
+    slack:
+      pane !== "slack" && Boolean(state.screen?.channels.some((each) => unreadOf(each).isUnread)),
     phones: pane !== "phones" && Boolean(state.phones?.phones.some(unseenOf)),
   };
   const tab = ([name, words]) =>
     h(
       "button",
-      { type: "button", role: "tab", "aria-label": words, "aria-selected": String(pane === name), onclick: () => go({ pane: name, xray: name === "xray" ? "on" : state.route.xray }) },
+      {
+        type: "button",
+        role: "tab",
+        "aria-label": words,
+        "aria-selected": String(pane === name),
+        onclick: () => go({ pane: name, xray: name === "xray" ? "on" : state.route.xray }),
+      },
       words,
       news[name] ? h("span.dot", { title: "Something new" }) : null,
     );
@@ -54,7 +61,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-channel]");
   if (!link) return;
   event.preventDefault();
-  if (link.dataset.channel) go({ at: link.dataset.channel, thread: link.dataset.thread || null, pane: "slack" });
+  if (link.dataset.channel)
+    go({ at: link.dataset.channel, thread: link.dataset.thread || null, pane: "slack" });
 });
 
 document.addEventListener("keydown", (event) => {
@@ -63,7 +71,8 @@ document.addEventListener("keydown", (event) => {
   const popover = document.querySelector(".popover");
   closePopovers();
   if (popover) return;
-  const isWriting = document.activeElement?.matches("textarea, input") && document.activeElement.value;
+  const isWriting =
+    document.activeElement?.matches("textarea, input") && document.activeElement.value;
   if (isWriting) document.activeElement.blur();
   else if (!document.querySelector("dialog[open]") && !state.screen?.views.length) closeThread();
 });

@@ -15,12 +15,32 @@ export function renderBar() {
   const place = document.getElementById("bar");
   const { now: _now, ...clock } = bridge.clock;
   const faultsOn = faults.filter((each) => each.is_on).length;
-  redraw(place, [bridge.bridge, bridge.problem, bridge.pid, clock, route.xray, theme(), faultsOn], () => [
-    h("div.brand", {}, h("img", { src: "/static/icon.svg", alt: "" }), h("h1", {}, "Sandbox")),
-    narrowButton(place),
-    h("div.bar-groups", { id: "bar-groups" }, clockGroup(clock), faultsButton(faultsOn), bridgeGroup(bridge), viewGroup()),
-    bridge.problem ? h("p.problem", { role: "alert" }, bridge.problem) : null,
-  ]);
+  redraw(
+    place,
+    [
+      bridge.bridge,
+      bridge.problem,
+      bridge.pid,
+      clock,
+      route.xray,
+      theme(),
+      faultsOn,
+      state.screen?.undelivered,
+    ],
+    () => [
+      h("div.brand", {}, h("img", { src: "/static/icon.svg", alt: "" }), h("h1", {}, "Sandbox")),
+      narrowButton(place),
+      h(
+        "div.bar-groups",
+        { id: "bar-groups" },
+        clockGroup(clock),
+        faultsButton(faultsOn),
+        bridgeGroup(bridge),
+        viewGroup(),
+      ),
+      bridge.problem ? h("p.problem", { role: "alert" }, bridge.problem) : null,
+    ],
+  );
   renderFaults();
   tick();
 }
@@ -31,7 +51,16 @@ function narrowButton(place) {
     const isOpen = place.classList.toggle("opened");
     event.currentTarget.setAttribute("aria-expanded", String(isOpen));
   };
-  return button("Controls", toggle, { class: "bar-button only-narrow", "aria-expanded": String(place.classList.contains("opened")) }, icon("sliders"), "Controls");
+  return button(
+    "Controls",
+    toggle,
+    {
+      class: "bar-button only-narrow",
+      "aria-expanded": String(place.classList.contains("opened")),
+    },
+    icon("sliders"),
+    "Controls",
+  );
 }
 
 // Time
@@ -43,8 +72,21 @@ function clockGroup(clock) {
     "div.group.clock",
     { role: "group", "aria-label": "Clock" },
     icon("clock"),
-    h("span.time-now", { role: "timer", "aria-label": "Product time", title: "The time the bridge, Slack and the phones go by" }, h("span", { dataset: { now: "date" } }), h("b", { dataset: { now: "time" } })),
-    h("span.pill", { class: isPaused ? "amber" : clock.offset_seconds > 1 ? "blue" : "" }, clockState(clock)),
+    h(
+      "span.time-now",
+      {
+        role: "timer",
+        "aria-label": "Product time",
+        title: "The time the bridge, Slack and the phones go by",
+      },
+      h("span", { dataset: { now: "date" } }),
+      h("b", { dataset: { now: "time" } }),
+    ),
+    h(
+      "span.pill",
+      { class: isPaused ? "amber" : clock.offset_seconds > 1 ? "blue" : "" },
+      clockState(clock),
+    ),
     h(
       "span.segments",
       {},
@@ -53,7 +95,12 @@ function clockGroup(clock) {
         : button("Pause the clock", move("pause"), {}, icon("pause"), "Pause"),
       button("Forward 5 minutes", move("forward", 5 * 60), {}, "+5 min"),
       button("Forward 1 hour", move("forward", HOUR), {}, "+1 h"),
-      button("Forward to tomorrow 9:00", () => move("forward", untilTomorrow())(), {}, "Tomorrow 9:00"),
+      button(
+        "Forward to tomorrow 9:00",
+        () => move("forward", untilTomorrow())(),
+        {},
+        "Tomorrow 9:00",
+      ),
     ),
   );
 }
@@ -66,8 +113,15 @@ function clockState({ paused_at: pausedAt, offset_seconds: offset }) {
 function spanOf(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1) return `${Math.round(seconds)} s`;
-  const [days, hours, rest] = [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60), minutes % 60];
-  return [days && `${days} d`, hours && `${hours} h`, rest && `${rest} min`].filter(Boolean).slice(0, 2).join(" ");
+  const [days, hours, rest] = [
+    Math.floor(minutes / 1440),
+    Math.floor((minutes % 1440) / 60),
+    minutes % 60,
+  ];
+  return [days && `${days} d`, hours && `${hours} h`, rest && `${rest} min`]
+    .filter(Boolean)
+    .slice(0, 2)
+    .join(" ");
 }
 
 function untilTomorrow() {
@@ -83,8 +137,16 @@ const take = (told) => ((state.bridge = told), changed());
 export function tick() {
   const at = new Date(now());
   const shown = {
-    date: new Intl.DateTimeFormat("en-US", { weekday: "short", month: "short", day: "numeric" }).format(at),
-    time: new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit", second: "2-digit" }).format(at),
+    date: new Intl.DateTimeFormat("en-US", {
+      weekday: "short",
+      month: "short",
+      day: "numeric",
+    }).format(at),
+    time: new Intl.DateTimeFormat("en-US", {
+      hour: "numeric",
+      minute: "2-digit",
+      second: "2-digit",
+    }).format(at),
     phone: clockTime(at).replace(/ [AP]M$/, ""),
   };
   document.querySelectorAll("[data-now]").forEach((node) => {
@@ -96,16 +158,37 @@ setInterval(tick, 1000);
 
 // The bridge
 
-const STATES = { running: "Bridge running", starting: "Bridge starting…", stopped: "Bridge stopped" };
+const STATES = {
+  running: "Bridge running",
+  starting: "Bridge starting…",
+  stopped: "Bridge stopped",
+};
 
 function bridgeGroup({ bridge, pid }) {
+  const waiting = bridge === "stopped" ? state.screen?.undelivered : 0;
   return h(
     "div.group",
     { role: "group", "aria-label": "Bridge" },
-    h("span.bridge-state", { role: "status", class: bridge, title: pid ? `Process ${pid}` : "" }, STATES[bridge]),
+    h(
+      "span.bridge-state",
+      { role: "status", class: bridge, title: pid ? `Process ${pid}` : "" },
+      STATES[bridge],
+    ),
+    waiting
+      ? h(
+          "span.pill.amber",
+          { title: "Slack tries to deliver them again and again" },
+          `${waiting} event${waiting === 1 ? "" : "s"} wait`,
+        )
+      : null,
     bridge === "stopped"
       ? button("Start the bridge", changeBridge("start"), { class: "bar-button go" }, "Start")
-      : button("Kill the bridge", changeBridge("kill"), { class: "bar-button stop", disabled: bridge === "starting" }, "Kill"),
+      : button(
+          "Kill the bridge",
+          changeBridge("kill"),
+          { class: "bar-button stop", disabled: bridge === "starting" },
+          "Kill",
+        ),
   );
 }
 
@@ -126,7 +209,21 @@ function viewGroup() {
   return h(
     "div.group.views",
     {},
-    button("X-ray", () => go({ xray: isOn ? null : "on", pane: isOn ? "slack" : innerWidth < 900 ? "xray" : state.route.pane }), { class: "bar-button", "aria-pressed": String(isOn), title: "What the bridge owes, tries, and hears" }, icon("scan"), "X-ray"),
+    button(
+      "X-ray",
+      () =>
+        go({
+          xray: isOn ? null : "on",
+          pane: isOn ? "slack" : innerWidth < 900 ? "xray" : state.route.pane,
+        }),
+      {
+        class: "bar-button",
+        "aria-pressed": String(isOn),
+        title: "What the bridge owes, tries, and hears",
+      },
+      icon("scan"),
+      "X-ray",
+    ),
     button("Show the first steps", reopenGuide, { class: "quiet" }, icon("help")),
     button(`Colours: ${theme()}`, next, { class: "quiet" }, icon(THEME_ICONS[theme()])),
   );

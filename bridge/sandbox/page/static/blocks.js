@@ -18,7 +18,11 @@ function block(each, host) {
     case "context":
       return h("div.context", {}, each.elements.map(contextElement));
     case "actions":
-      return h("div.actions", {}, each.elements.map((element) => interactive(element, each, host)));
+      return h(
+        "div.actions",
+        {},
+        each.elements.map((element) => interactive(element, each, host)),
+      );
     case "header":
       return h("div.header-block", {}, plainText(each.text));
     case "divider":
@@ -84,14 +88,20 @@ function imageBlock(each) {
 
 function table(each) {
   const cell = (one) => h("td", {}, one.type === "rich_text" ? richText(one) : one.text || "");
-  return h("table", {}, each.rows.map((row) => h("tr", {}, row.map(cell))));
+  return h(
+    "table",
+    {},
+    each.rows.map((row) => h("tr", {}, row.map(cell))),
+  );
 }
 
 function interactive(element, each, host) {
   if (element.type === "image") return image(element);
-  if (element.type === "button" || element.type === "workflow_button") return kitButton(element, each, host);
+  if (element.type === "button" || element.type === "workflow_button")
+    return kitButton(element, each, host);
   if (element.type === "overflow") return overflow(element, each, host);
-  if (PICKERS.has(element.type)) return chooser(element, host, (value) => use(element, value, each, host));
+  if (PICKERS.has(element.type))
+    return chooser(element, host, (value) => use(element, value, each, host));
   return h("span.unknown", {}, element.type);
 }
 
@@ -129,8 +139,13 @@ function overflow(element, each, host) {
     element.options.map((option) =>
       h("button.menu-item", { type: "button", onclick: () => choose(option) }, text(option.text)),
     );
-  return button("More", (event) => popover(event.currentTarget, h("div.menu", {}, options())), {
-    class: "kit-button overflow",
-    dataset: { action: element.action_id || "" },
-  }, icon("more"));
+  return button(
+    "More",
+    (event) => popover(event.currentTarget, h("div.menu", {}, options())),
+    {
+      class: "kit-button overflow",
+      dataset: { action: element.action_id || "" },
+    },
+    icon("more"),
+  );
 }

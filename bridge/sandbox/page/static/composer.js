@@ -2,34 +2,40 @@
 
 import { completionsFor } from "./completions.js";
 import { button, fill, grow, h, icon } from "./dom.js";
+import { draft, keepDraft } from "./drafts.js";
 import { editLastOwn } from "./editing.js";
 import { pickEmoji } from "./emoji.js";
-import { filePicker, Picked, readFile } from "./files.js";
+import { filePicker, Picked, readFile, takeFiles } from "./files.js";
 import { runOwnCommand } from "./own_commands.js";
 import { titleOf } from "./sidebar.js";
 import { noticed } from "./noticed.js";
 import { act, quietly, refresh, slackAct, state } from "./store.js";
-
-const drafts = new Map();
 
 /** A composer for `channel`, or for `thread` in it, named `label`. */
 export function composer({ key, label, channel, thread }) {
   const parts = { channel, thread, chosen: -1, found: [] };
   parts.list = h("div.completions", { role: "listbox", hidden: true, "aria-label": "Suggestions" });
   parts.picked = new Picked(() => ready(parts));
-  parts.box = h("textarea", { rows: 1, placeholder: label, "aria-label": label, value: drafts.get(key) || "", autocomplete: "off" });
+  parts.box = h("textarea", {
+    rows: 1,
+    placeholder: label,
+    "aria-label": label,
+    value: draft(key),
+    autocomplete: "off",
+  });
   parts.send = button("Send", () => send(parts), { class: "send" }, icon("send"));
   parts.also = thread ? h("input", { type: "checkbox" }) : null;
   parts.box.addEventListener("input", () => {
-    drafts.set(key, parts.box.value);
+    keepDraft(key, parts.box.value);
     grow(parts.box);
     ready(parts);
     complete(parts);
   });
   parts.box.addEventListener("keydown", (event) => pressed(event, parts));
+  takeFiles(parts.box, parts.picked);
   parts.box.addEventListener("blur", () => setTimeout(() => hide(parts), 150));
   parts.clear = () => {
-    drafts.delete(key);
+    keepDraft(key, "");
     parts.box.value = "";
     grow(parts.box);
     ready(parts);
@@ -48,7 +54,9 @@ function tools(parts) {
     filePicker("Attach a file", parts.picked),
     button("Emoji", smile, { class: "quiet" }, icon("smile")),
     button("Mention somebody", () => insert(parts, "@"), { class: "quiet" }, "@"),
-    parts.thread ? null : button("Run a command", () => insert(parts, "/"), { class: "quiet" }, "/"),
+    parts.thread
+      ? null
+      : button("Run a command", () => insert(parts, "/"), { class: "quiet" }, "/"),
     also(parts),
     h("span.spacer"),
     parts.send,
@@ -56,7 +64,9 @@ function tools(parts) {
 }
 
 function also(parts) {
-  return parts.also ? h("label.also", {}, parts.also, h("span", {}, `Also send to ${titleOf(parts.channel)}`)) : null;
+  return parts.also
+    ? h("label.also", {}, parts.also, h("span", {}, `Also send to ${titleOf(parts.channel)}`))
+    : null;
 }
 
 function ready({ box, send, picked }) {
@@ -79,7 +89,11 @@ function pressed(event, parts) {
   } else if (event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
     send(parts);
-  } else if (event.key === "ArrowUp" && !parts.box.value && editLastOwn(current(parts.channel), parts.thread)) {
+  } else if (
+    event.key === "ArrowUp" &&
+    !parts.box.value &&
+    editLastOwn(current(parts.channel), parts.thread)
+  ) {
     event.preventDefault();
   }
 }
@@ -100,7 +114,8 @@ function chooseByKey(event, parts) {
 }
 
 /** A command typed to its end is run by Enter; only Tab would put a space behind it. */
-const isWhole = ({ found, chosen, box }) => found[chosen].isHint || found[chosen].words.trim() === box.value.trim();
+const isWhole = ({ found, chosen, box }) =>
+  found[chosen].isHint || found[chosen].words.trim() === box.value.trim();
 
 // Suggestions
 
@@ -114,16 +129,21 @@ function complete(parts) {
 function show(parts) {
   const { list, found, chosen } = parts;
   list.hidden = !found.length;
-  fill(list, found.map((each, index) =>
-    h(
-      "div.menu-item",
-      {
-        role: "option", "aria-selected": String(index === chosen), class: index === chosen && !each.isHint ? "chosen" : "",
-        onpointerdown: (event) => (event.preventDefault(), accept(parts, each)),
-      },
-      each.shown,
+  fill(
+    list,
+    found.map((each, index) =>
+      h(
+        "div.menu-item",
+        {
+          role: "option",
+          "aria-selected": String(index === chosen),
+          class: index === chosen && !each.isHint ? "chosen" : "",
+          onpointerdown: (event) => (event.preventDefault(), accept(parts, each)),
+        },
+        each.shown,
+      ),
     ),
-  ));
+  );
   list.children[chosen]?.scrollIntoView({ block: "nearest" });
 }
 

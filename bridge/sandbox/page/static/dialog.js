@@ -19,7 +19,12 @@ export function confirm({ title, text: words, confirm: yes, deny, style }) {
 /** Ask for some fields (`name`, `label`, `kind`, `value`, `options`); their values, or null. */
 export function ask({ title, words, fields, yes }) {
   const read = (form) =>
-    Object.fromEntries(fields.map(({ name }) => [name, form[name].type === "checkbox" ? form[name].checked : form[name].value.trim()]));
+    Object.fromEntries(
+      fields.map(({ name }) => [
+        name,
+        form[name].type === "checkbox" ? form[name].checked : form[name].value.trim(),
+      ]),
+    );
   return shown(
     (answer) => [
       h("h2", {}, title),
@@ -34,13 +39,27 @@ export function ask({ title, words, fields, yes }) {
 
 function field({ name, label, kind = "text", value, placeholder, options, required }) {
   if (kind === "checkbox") {
-    return h("label.check", {}, h("input", { type: "checkbox", name, checked: Boolean(value) }), h("span", {}, label));
+    return h(
+      "label.check",
+      {},
+      h("input", { type: "checkbox", name, checked: Boolean(value) }),
+      h("span", {}, label),
+    );
   }
   if (kind === "select") {
-    const choices = options.map(([each, words]) => h("option", { value: each, selected: each === value }, words));
+    const choices = options.map(([each, words]) =>
+      h("option", { value: each, selected: each === value }, words),
+    );
     return h("label", {}, label, h("select.kit-select", { name }, choices));
   }
-  const props = { name, type: kind, value: value || "", placeholder, required, autocomplete: "off" };
+  const props = {
+    name,
+    type: kind,
+    value: value || "",
+    placeholder,
+    required,
+    autocomplete: "off",
+  };
   return h("label", {}, label, h("input", props));
 }
 
@@ -66,7 +85,13 @@ function shown(content, read, label) {
     };
     const node = h(
       "dialog",
-      { oncancel: () => answer(null), "aria-label": [label].flat().map((part) => part.textContent ?? part).join("") },
+      {
+        oncancel: () => answer(null),
+        "aria-label": [label]
+          .flat()
+          .map((part) => part.textContent ?? part)
+          .join(""),
+      },
       h("form", { onsubmit: submit }, content(answer)),
     );
     document.body.append(node);

@@ -62,8 +62,16 @@ export function reconcile(parent, items, make) {
 /** Keep a scrolled place at its end, whatever grows in it or around it, until somebody scrolls up. */
 export function keepAtEnd(place) {
   const toEnd = () => place.isAtEnd && (place.scrollTop = place.scrollHeight);
-  place.isAtEnd = true;
-  place.addEventListener("scroll", () => (place.isAtEnd = place.scrollHeight - place.scrollTop - place.clientHeight < 40));
+  if (place.isKept) return;
+  place.isKept = place.isAtEnd = true;
+  place.addEventListener("scroll", () => {
+    // a place that shrank is no longer at its end either, but nobody has scrolled up in it
+    const isUp = place.scrollTop < place.lastTop;
+    place.lastTop = place.scrollTop;
+    const rest = place.scrollHeight - place.scrollTop - place.clientHeight;
+    if (rest < 40) place.isAtEnd = true;
+    else if (isUp) place.isAtEnd = false;
+  });
   place.addEventListener("load", toEnd, true);
   new ResizeObserver(toEnd).observe(place);
 }
@@ -83,7 +91,9 @@ export function redraw(place, signature, make) {
   const focused = place.contains(document.activeElement) ? labelOf(document.activeElement) : null;
   fill(place, make());
   if (focused === null) return;
-  [...place.querySelectorAll("button, a, input, select")].find((node) => labelOf(node) === focused)?.focus();
+  [...place.querySelectorAll("button, a, input, select")]
+    .find((node) => labelOf(node) === focused)
+    ?.focus();
 }
 
 const labelOf = (node) => node.getAttribute("aria-label") || node.textContent;
@@ -105,7 +115,8 @@ const PATHS = {
   file: "M6 3h8l4 4v14H6z M14 3v4h4",
   bell: "M6 17h12l-1.5-2V11a4.500 4.500 0 0 0-9 0v4z M10.500 20h3",
   eye: "M2.500 12S6 5.500 12 5.500 21.500 12 21.500 12 18 18.500 12 18.500 2.500 12 2.500 12z M12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6z",
-  people: "M9 11.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7z M2.500 20c.5-4 3-6 6.500-6s6 2 6.500 6 M16 4.800a3.500 3.500 0 0 1 0 6.400 M17.500 14.300c2.300.7 3.700 2.700 4 5.700",
+  people:
+    "M9 11.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7z M2.500 20c.5-4 3-6 6.500-6s6 2 6.500 6 M16 4.800a3.500 3.500 0 0 1 0 6.400 M17.500 14.300c2.300.7 3.700 2.700 4 5.700",
   clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z M12 7v5l3.500 2",
   bolt: "M13 3L5 13.500h5.500L10 21l9-11h-6z",
   scan: "M4 8V4h4 M16 4h4v4 M20 16v4h-4 M8 20H4v-4 M4 12h16",
@@ -137,7 +148,11 @@ export function icon(name) {
 
 export function button(label, onclick, props = {}, ...children) {
   const shown = children.length ? children : [label];
-  return h("button", { type: "button", title: label, "aria-label": label, onclick, ...props }, ...shown);
+  return h(
+    "button",
+    { type: "button", title: label, "aria-label": label, onclick, ...props },
+    ...shown,
+  );
 }
 
 /** Grow a textarea with what is in it. */
@@ -158,8 +173,23 @@ export function popover(anchor, content, { above = false, right = false } = {}) 
   const top = above || !fitsBelow ? at.top - height - 6 : at.bottom + 6;
   node.style.setProperty("left", `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`);
   node.style.setProperty("top", `${Math.max(8, top)}px`);
+  node.anchor = anchor;
+  node.addEventListener("keydown", moveInMenu);
+  anchor.setAttribute("aria-expanded", "true");
+  node
+    .querySelector("input, [role^=menuitem], [role=switch], button")
+    ?.focus({ preventScroll: true });
   requestAnimationFrame(() => addEventListener("pointerdown", closeOutside));
   return node;
+}
+
+function moveInMenu(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || event.target.matches("input")) return;
+  const all = [...event.currentTarget.querySelectorAll("button")];
+  const at = all.indexOf(document.activeElement);
+  all[(at + step + all.length) % all.length]?.focus();
+  event.preventDefault();
 }
 
 function closeOutside(event) {
@@ -168,7 +198,12 @@ function closeOutside(event) {
 
 export function closePopovers() {
   removeEventListener("pointerdown", closeOutside);
-  document.querySelectorAll(".popover").forEach((node) => node.remove());
+  for (const node of document.querySelectorAll(".popover")) {
+    const hadFocus = node.contains(document.activeElement);
+    node.remove();
+    node.anchor.setAttribute("aria-expanded", "false");
+    if (hadFocus) node.anchor.focus({ preventScroll: true });
+  }
 }
 
 /** A line at the bottom of the window that goes by itself. */

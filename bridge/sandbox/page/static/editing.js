@@ -11,7 +11,8 @@ export const editLastOwn = (channel, thread) => editLast(channel, thread);
 /** A message's markup as it was typed: names for ids, addresses for links. */
 export function typedText(markup) {
   const handle = (id) => state.screen.people.find((each) => each.id === id)?.handle || id;
-  const group = (id) => state.screen.usergroups.find((each) => each.usergroup_id === id)?.handle || id;
+  const group = (id) =>
+    state.screen.usergroups.find((each) => each.usergroup_id === id)?.handle || id;
   const channel = (id) => state.screen.channels.find((each) => each.id === id)?.name || id;
   const typed = markup
     .replace(/<@(\w+)(?:\|[^>]*)?>/g, (all, id) => `@${handle(id)}`)
@@ -25,12 +26,21 @@ export function typedText(markup) {
 
 export function editForm(channel, message, done) {
   const before = typedText(message.text);
-  const box = h("textarea", { rows: 1, "aria-label": "Edit message", oninput: (event) => grow(event.target), value: before });
+  const box = h("textarea", {
+    rows: 1,
+    "aria-label": "Edit message",
+    oninput: (event) => grow(event.target),
+    value: before,
+  });
   const save = async () => {
     const text = box.value.trim();
     if (text && text !== before.trim()) {
-      const saved = await slackAct("edit", { channel: channel.id, ts: message.ts, text }).catch(() => null);
-      if (saved === null && box.isConnected) return;
+      const edit = slackAct("edit", { channel: channel.id, ts: message.ts, text });
+      const isRefused = await edit.then(
+        () => false,
+        () => true,
+      );
+      if (isRefused) return;
     }
     done();
   };

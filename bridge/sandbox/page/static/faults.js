@@ -12,7 +12,13 @@ export function faultsButton(count) {
     {},
     h(
       "button.bar-button",
-      { type: "button", "aria-haspopup": "dialog", "aria-label": count ? `Faults, ${count} on` : "Faults", class: count ? "alarmed" : "", onclick: (event) => open(event.currentTarget) },
+      {
+        type: "button",
+        "aria-haspopup": "dialog",
+        "aria-label": count ? `Faults, ${count} on` : "Faults",
+        class: count ? "alarmed" : "",
+        onclick: (event) => open(event.currentTarget),
+      },
       icon("bolt"),
       "Faults",
       count ? h("span.count", {}, String(count)) : null,
@@ -27,7 +33,10 @@ function open(anchor) {
   node.setAttribute("aria-label", "Faults");
   shown = place;
   draw();
-  const left = Math.max(8, Math.min(anchor.getBoundingClientRect().left, innerWidth - node.offsetWidth - 8));
+  const left = Math.max(
+    8,
+    Math.min(anchor.getBoundingClientRect().left, innerWidth - node.offsetWidth - 8),
+  );
   node.style.setProperty("left", `${left}px`);
 }
 
@@ -40,8 +49,13 @@ function draw() {
   const signature = JSON.stringify(state.faults);
   if (shown.signature === signature) return;
   shown.signature = signature;
-  const focused = shown.contains(document.activeElement) ? document.activeElement.dataset.fault : null;
-  fill(shown, Object.entries(PROVIDERS).map(([provider, name]) => column(provider, name)));
+  const focused = shown.contains(document.activeElement)
+    ? document.activeElement.dataset.fault
+    : null;
+  fill(
+    shown,
+    Object.entries(PROVIDERS).map(([provider, name]) => column(provider, name)),
+  );
   if (focused) shown.querySelector(`[data-fault="${focused}"]`)?.focus();
 }
 
@@ -58,11 +72,20 @@ function column(provider, name) {
 function allOff(provider, name, mine) {
   const on = mine.filter((each) => each.is_on && each.name !== "blacklisted");
   if (!on.length) return null;
-  return button(`Switch off all faults of ${name}`, () => on.forEach((each) => turn(each, false)), { class: "all-off" }, "All off");
+  return button(
+    `Switch off all faults of ${name}`,
+    () => on.forEach((each) => turn(each, false)),
+    { class: "all-off" },
+    "All off",
+  );
 }
 
 const turn = (fault, isOn) =>
-  quietly(act(`/faults/${fault.provider}/${fault.name}`, { on: isOn }).then((told) => ((state.faults = told), changed())));
+  quietly(
+    act(`/faults/${fault.provider}/${fault.name}`, { on: isOn }).then(
+      (told) => ((state.faults = told), changed()),
+    ),
+  );
 
 function row(fault, name) {
   const { is_on: isOn, hits, times } = fault;
@@ -70,10 +93,19 @@ function row(fault, name) {
   return h(
     "button.fault",
     {
-      type: "button", role: "switch", "aria-checked": String(isOn), "aria-label": `${name}: ${fault.label}`,
-      dataset: { fault: `${fault.provider} ${fault.name}` }, onclick: () => turn(fault, !isOn),
+      type: "button",
+      role: "switch",
+      "aria-checked": String(isOn),
+      "aria-label": `${name}: ${fault.label}`,
+      dataset: { fault: `${fault.provider} ${fault.name}` },
+      onclick: () => turn(fault, !isOn),
     },
-    h("span.fault-words", {}, h("b", {}, fault.label, hits ? h("span.pill.amber", {}, `acted ${hits}×`) : null), h("span.detail", {}, said)),
+    h(
+      "span.fault-words",
+      {},
+      h("b", {}, fault.label, hits ? h("span.pill.amber", {}, `acted ${hits}×`) : null),
+      h("span.detail", {}, said),
+    ),
     h("span.switch", { class: isOn ? "on" : "", "aria-hidden": "true" }),
   );
 }

@@ -6,16 +6,26 @@ const PICTURE = /^image\/(png|jpeg|gif|webp|bmp)$/;
 export const isPicture = (type) => PICTURE.test(type || "");
 
 export function fileCard(file) {
-  if (file.mode === "tombstone") return h("div.file", {}, h("span.detail", {}, "This file was deleted."));
+  if (file.mode === "tombstone")
+    return h("div.file", {}, h("span.detail", {}, "This file was deleted."));
   const address = `/slack/files/${encodeURIComponent(file.id)}`;
   if (isPicture(file.mimetype)) {
-    return h("a", { href: address, target: "_blank", rel: "noopener" }, h("img", { src: address, alt: file.alt_txt || file.name || "Picture" }));
+    return h(
+      "a",
+      { href: address, target: "_blank", rel: "noopener" },
+      h("img", { src: address, alt: file.alt_txt || file.name || "Picture" }),
+    );
   }
   return h(
     "a.file",
     { href: address, download: file.name || "" },
     icon("file"),
-    h("span", {}, h("b", {}, file.title || file.name || "File"), h("span.detail", {}, sizeOf(file))),
+    h(
+      "span",
+      {},
+      h("b", {}, file.title || file.name || "File"),
+      h("span.detail", {}, sizeOf(file)),
+    ),
   );
 }
 
@@ -28,7 +38,8 @@ function sizeOf({ pretty_type: kind, size }) {
 export async function readFile(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   let binary = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  for (let at = 0; at < bytes.length; at += 0x8000)
+    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
   return { name: file.name, type: file.type || "application/octet-stream", base64: btoa(binary) };
 }
 
@@ -62,18 +73,48 @@ export class Picked {
       this.files = this.files.filter((each) => each !== file);
       this.draw();
     };
-    const thumb = isPicture(file.type) ? h("img", { src: URL.createObjectURL(file), alt: "" }) : icon("file");
-    return h("span.chip", {}, thumb, h("span", {}, file.name), button(`Remove ${file.name}`, drop, { class: "quiet" }, icon("close")));
+    const thumb = isPicture(file.type)
+      ? h("img", { src: URL.createObjectURL(file), alt: "" })
+      : icon("file");
+    return h(
+      "span.chip",
+      {},
+      thumb,
+      h("span", {}, file.name),
+      button(`Remove ${file.name}`, drop, { class: "quiet" }, icon("close")),
+    );
   }
 }
 
 /** A hidden file input and the button that opens it. */
 export function filePicker(label, picked, accept) {
-  const input = h("input", { type: "file", multiple: true, hidden: true, accept, "aria-label": label, onchange: () => {
-    picked.add([...input.files]);
-    input.value = "";
-  } });
-  return [input, button(label, () => input.click(), { class: "quiet" }, icon(accept ? "picture" : "attach"))];
+  const input = h("input", {
+    type: "file",
+    multiple: true,
+    hidden: true,
+    accept,
+    "aria-label": label,
+    onchange: () => {
+      picked.add([...input.files]);
+      input.value = "";
+    },
+  });
+  return [
+    input,
+    button(label, () => input.click(), { class: "quiet" }, icon(accept ? "picture" : "attach")),
+  ];
+}
+
+/** Files pasted into a box, or dropped on it, are picked. */
+export function takeFiles(box, picked) {
+  const take = (event) => {
+    const { files } = event.clipboardData || event.dataTransfer;
+    if (!files.length) return;
+    event.preventDefault();
+    picked.add([...files]);
+  };
+  box.addEventListener("paste", take);
+  box.addEventListener("drop", take);
 }
 
 /** A picture made here, for who has none at hand. */
@@ -89,7 +130,10 @@ export function samplePicture() {
   paint.beginPath();
   paint.arc(340, 130, 46, 0, 7);
   paint.fill();
-  for (const [colour, points] of [["#7a4069", [0, 320, 150, 150, 300, 320]], ["#513252", [130, 320, 300, 190, 480, 320]]]) {
+  for (const [colour, points] of [
+    ["#7a4069", [0, 320, 150, 150, 300, 320]],
+    ["#513252", [130, 320, 300, 190, 480, 320]],
+  ]) {
     paint.fillStyle = colour;
     paint.beginPath();
     paint.moveTo(points[0], points[1]);
@@ -97,5 +141,10 @@ export function samplePicture() {
     paint.lineTo(points[4], points[5]);
     paint.fill();
   }
-  return new Promise((resolve) => canvas.toBlob((blob) => resolve(new File([blob], "evening.png", { type: "image/png" })), "image/png"));
+  return new Promise((resolve) =>
+    canvas.toBlob(
+      (blob) => resolve(new File([blob], "evening.png", { type: "image/png" })),
+      "image/png",
+    ),
+  );
 }

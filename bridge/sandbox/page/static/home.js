@@ -13,7 +13,9 @@ export function renderHome() {
   const { app, channels } = state.screen;
   const tab = state.route.tab === "messages" ? "messages" : "home";
   announce(tab);
-  const direct = channels.find((each) => each.kind === "im" && each.members.includes(app.user_id) && each.is_member);
+  const direct = channels.find(
+    (each) => each.kind === "im" && each.members.includes(app.user_id) && each.is_member,
+  );
   if (tab === "messages" && direct) return renderRoom(direct, () => drawHead(tab));
   drawHead(tab);
   drawHome(tab);
@@ -33,22 +35,50 @@ export const leaveHome = () => (announced = "");
 function drawHead(tab) {
   const { app } = state.screen;
   const tabButton = (name, words) =>
-    h("button", { type: "button", role: "tab", "aria-selected": String(tab === name), onclick: () => go({ tab: name, thread: null }) }, words);
+    h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        "aria-selected": String(tab === name),
+        onclick: () => go({ tab: name, thread: null }),
+      },
+      words,
+    );
   redraw(document.getElementById("channel-head"), ["home", tab, state.screen.me], () => [
     narrowMenu(),
-    h("h2.title", {}, avatar(app.user_id, "medium"), h("span", {}, app.name), h("span.tag", {}, "App")),
+    h(
+      "h2.title",
+      {},
+      avatar(app.user_id, "medium"),
+      h("span", {}, app.name),
+      h("span.tag", {}, "App"),
+    ),
     h("span.spacer"),
-    h("div.home-tabs", { role: "tablist" }, tabButton("home", "Home"), tabButton("messages", "Messages")),
+    h(
+      "div.home-tabs",
+      { role: "tablist" },
+      tabButton("home", "Home"),
+      tabButton("messages", "Messages"),
+    ),
   ]);
 }
 
 function drawHome(tab) {
   const { home, app } = state.screen;
   const place = document.getElementById("messages");
-  place.shownFor = `home ${state.screen.me}`;
-  const item = home && tab === "home"
-    ? { key: "home", signature: [home.hash, state.screen.me], make: () => h("div.home-page", {}, blocks(home.blocks, viewHost(home))) }
-    : { key: "empty", signature: app.name, make: empty };
+  const key = `home ${state.screen.me}`;
+  if (place.shownFor !== key) place.scrollTop = 0;
+  place.shownFor = key;
+  place.isAtEnd = false;
+  const item =
+    home && tab === "home"
+      ? {
+          key: "home",
+          signature: [home.hash, state.screen.me],
+          make: () => h("div.home-page", {}, blocks(home.blocks, viewHost(home))),
+        }
+      : { key: "empty", signature: app.name, make: empty };
   reconcile(place, [item], (each) => each.make());
   const foot = document.getElementById("channel-foot");
   foot.shownFor = "home";
@@ -61,6 +91,10 @@ function empty() {
     {},
     avatar(state.screen.app.user_id),
     h("h3", {}, "Nothing here yet"),
-    h("p", {}, `${state.screen.app.name} has not published a Home for you. Its conversations are in the channel it is connected to.`),
+    h(
+      "p",
+      {},
+      `${state.screen.app.name} has not published a Home for you. Its conversations are in the channel it is connected to.`,
+    ),
   );
 }

@@ -5,13 +5,29 @@ import { plainText } from "./blocks.js";
 import { channelName, state } from "./store.js";
 
 const LISTS = new Set([
-  "static_select", "users_select", "channels_select", "conversations_select",
-  "multi_static_select", "multi_users_select", "multi_channels_select", "multi_conversations_select",
+  "static_select",
+  "users_select",
+  "channels_select",
+  "conversations_select",
+  "multi_static_select",
+  "multi_users_select",
+  "multi_channels_select",
+  "multi_conversations_select",
 ]);
 const NATIVE = { datepicker: "date", timepicker: "time", datetimepicker: "datetime-local" };
-const TYPED = { plain_text_input: "text", email_text_input: "email", url_text_input: "url", number_input: "number" };
+const TYPED = {
+  plain_text_input: "text",
+  email_text_input: "email",
+  url_text_input: "url",
+  number_input: "number",
+};
 export const PICKERS = new Set([
-  ...LISTS, ...Object.keys(NATIVE), "checkboxes", "radio_buttons", "external_select", "multi_external_select",
+  ...LISTS,
+  ...Object.keys(NATIVE),
+  "checkboxes",
+  "radio_buttons",
+  "external_select",
+  "multi_external_select",
 ]);
 
 /** A picker that calls `chosen(value)` with what the simulator's `choose` takes. */
@@ -31,7 +47,10 @@ export function input(block, host) {
     if (block.dispatch_action) host.act(element, value, block);
   };
   const kept = host.kept(block, element);
-  const field = element.type in TYPED ? typed(element, kept, keep, changed) : chooserWith(element, host, kept, changed);
+  const field =
+    element.type in TYPED
+      ? typed(element, kept, keep, changed)
+      : chooserWith(element, host, kept, changed);
   const optional = block.optional ? h("span.optional", {}, " (optional)") : null;
   return h(
     "label.input",
@@ -58,23 +77,40 @@ function typed(element, kept, keep, changed) {
     onchange: (event) => changed(event.target.value),
   };
   if (element.multiline) return h("textarea", { rows: 4, ...props });
-  return h("input", { type: TYPED[element.type], step: element.is_decimal_allowed ? "any" : undefined, ...props });
+  return h("input", {
+    type: TYPED[element.type],
+    step: element.is_decimal_allowed ? "any" : undefined,
+    ...props,
+  });
 }
 
 function optionsOf(element) {
   const kind = element.type.replace("multi_", "");
   if (kind === "users_select") {
-    return state.screen.people.filter((each) => !each.is_deleted).map((each) => [each.id, each.real_name]);
+    return state.screen.people
+      .filter((each) => !each.is_deleted)
+      .map((each) => [each.id, each.real_name]);
   }
   if (kind === "static_select") {
     const groups = element.option_groups || [];
     const options = element.options || groups.flatMap((group) => group.options);
     return options.map((each) => [each.value, each.text.text]);
   }
-  return state.screen.channels.filter((each) => each.is_member).map((each) => [each.id, channelName(each)]);
+  return state.screen.channels
+    .filter((each) => each.is_member)
+    .map((each) => [each.id, channelName(each)]);
 }
 
-const SELECTED = ["option", "options", "user", "users", "channel", "channels", "conversation", "conversations"];
+const SELECTED = [
+  "option",
+  "options",
+  "user",
+  "users",
+  "channel",
+  "channels",
+  "conversation",
+  "conversations",
+];
 
 function initial(element) {
   const kept = element.kept || {};
@@ -91,9 +127,20 @@ function listed(element, chosen) {
   const options = optionsOf(element).map(([value, words]) =>
     h("option", { value, selected: before.includes(value) }, words),
   );
-  const empty = isMany ? null : h("option", { value: "", disabled: true, selected: !before.length }, element.placeholder?.text || "Choose…");
-  const pick = (node) => (isMany ? [...node.selectedOptions].map((each) => each.value) : node.value);
-  const props = { multiple: isMany, dataset: { action: element.action_id || "" }, onchange: (event) => chosen(pick(event.target)) };
+  const empty = isMany
+    ? null
+    : h(
+        "option",
+        { value: "", disabled: true, selected: !before.length },
+        element.placeholder?.text || "Choose…",
+      );
+  const pick = (node) =>
+    isMany ? [...node.selectedOptions].map((each) => each.value) : node.value;
+  const props = {
+    multiple: isMany,
+    dataset: { action: element.action_id || "" },
+    onchange: (event) => chosen(pick(event.target)),
+  };
   return h("select.kit-select", props, empty, options);
 }
 
@@ -110,18 +157,42 @@ function searched(element, host, chosen) {
   const search = async (event) => {
     const options = await host.suggest(element, event.target.value);
     found.replaceChildren(
-      ...options.map((option) => h("button.menu-item", { type: "button", onclick: () => pick(option) }, option.text.text)),
+      ...options.map((option) =>
+        h("button.menu-item", { type: "button", onclick: () => pick(option) }, option.text.text),
+      ),
     );
   };
-  const box = h("input", { type: "text", placeholder: element.placeholder?.text || "Search…", oninput: search });
+  const before = element.kept?.selected_option ?? element.initial_option;
+  const box = h("input", {
+    type: "text",
+    placeholder: element.placeholder?.text || "Search…",
+    value: before?.text?.text || "",
+    oninput: search,
+  });
   return h("div.searched", {}, box, found);
+}
+
+/** Seconds since 1970 as a datetime-local input wants them. */
+function localTime(seconds) {
+  if (!seconds) return undefined;
+  const at = new Date(seconds * 1000);
+  return new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 function native(element, chosen) {
   const kept = element.kept || {};
-  const value = kept.selected_date ?? kept.selected_time ?? element.initial_date ?? element.initial_time ?? "";
-  const read = (written) => (element.type === "datetimepicker" ? Math.floor(Date.parse(written) / 1000) : written);
-  return h("input.kit-select", { type: NATIVE[element.type], value, onchange: (event) => chosen(read(event.target.value)) });
+  const given = {
+    datepicker: kept.selected_date ?? element.initial_date,
+    timepicker: kept.selected_time ?? element.initial_time,
+    datetimepicker: localTime(kept.selected_date_time ?? element.initial_date_time),
+  };
+  const read = (written) =>
+    element.type === "datetimepicker" ? Math.floor(Date.parse(written) / 1000) : written;
+  return h("input.kit-select", {
+    type: NATIVE[element.type],
+    value: given[element.type] ?? "",
+    onchange: (event) => chosen(read(event.target.value)),
+  });
 }
 
 function choices(element, chosen) {
@@ -135,7 +206,13 @@ function choices(element, chosen) {
     h(
       "label.choice",
       {},
-      h("input", { type: isMany ? "checkbox" : "radio", name, value: option.value, checked: before.includes(option.value), onchange: tell }),
+      h("input", {
+        type: isMany ? "checkbox" : "radio",
+        name,
+        value: option.value,
+        checked: before.includes(option.value),
+        onchange: tell,
+      }),
       h("span", {}, plainText(option.text)),
     );
   node.append(...element.options.map(choice));

@@ -4,7 +4,17 @@ import { blocks } from "./blocks.js";
 import { bindComposer, editForm } from "./editing.js";
 import { pickEmoji } from "./emoji.js";
 import { confirm, plain } from "./dialog.js";
-import { button, closePopovers, h, icon, keepAtEnd, popover, reconcile, settle, toast } from "./dom.js";
+import {
+  button,
+  closePopovers,
+  h,
+  icon,
+  keepAtEnd,
+  popover,
+  reconcile,
+  settle,
+  toast,
+} from "./dom.js";
 import { fileCard } from "./files.js";
 import { decode, emojiCharacter, mrkdwn } from "./mrkdwn.js";
 import { appAvatar, avatar } from "./people.js";
@@ -24,7 +34,7 @@ export const onEditing = (draw) => (drawAgain = draw);
 
 /** Draw `list` (messages and private answers) into `place`; `view` says where that is. */
 export function drawMessages(place, channel, list, view) {
-  if (place.isAtEnd === undefined) keepAtEnd(place);
+  keepAtEnd(place);
   reconcile(place, itemsOf(channel, list, view), (item) => item.make());
   settle(place, view.key);
 }
@@ -41,15 +51,28 @@ function itemsOf(channel, list, view) {
       items.push({ key: `day ${dayKey(at)}`, signature: today, make: () => day(at) });
       before = null;
     }
-    if (view.newSince && !isNewShown && message.ts > view.newSince && message.user !== state.screen.me) {
-      items.push({ key: "new", signature: "", make: () => h("div.fresh", { role: "separator" }, "New") });
+    if (
+      view.newSince &&
+      !isNewShown &&
+      message.ts > view.newSince &&
+      message.user !== state.screen.me
+    ) {
+      items.push({
+        key: "new",
+        signature: "",
+        make: () => h("div.fresh", { role: "separator" }, "New"),
+      });
       isNewShown = true;
       before = null;
     }
     items.push(messageItem(channel, message, view, follows(before, message), today));
     before = message;
     if (view.thread === message.ts && view.replies) {
-      items.push({ key: "replies", signature: view.replies, make: () => h("div.replies-line", {}, count(view.replies, "reply", "replies")) });
+      items.push({
+        key: "replies",
+        signature: view.replies,
+        make: () => h("div.replies-line", {}, count(view.replies, "reply", "replies")),
+      });
       before = null;
     }
   }
@@ -58,12 +81,18 @@ function itemsOf(channel, list, view) {
 
 const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 const day = (at) => h("div.day", { role: "separator" }, h("span", {}, dayName(at)));
-const authorOf = (message) => `${message.user || ""} ${message.username || ""} ${message.source || ""}`;
+const authorOf = (message) =>
+  `${message.user || ""} ${message.username || ""} ${message.source || ""}`;
 const isSystem = (message) => /^(channel|group)_/.test(message.subtype || "");
 
 function follows(before, message) {
-  if (!before || before.source || message.source || isSystem(before) || isSystem(message)) return false;
-  return authorOf(before) === authorOf(message) && message.ts - before.ts < GROUP_SECONDS && !message.broadcast;
+  if (!before || before.source || message.source || isSystem(before) || isSystem(message))
+    return false;
+  return (
+    authorOf(before) === authorOf(message) &&
+    message.ts - before.ts < GROUP_SECONDS &&
+    !message.broadcast
+  );
 }
 
 function messageItem(channel, message, view, isFollowing, today) {
@@ -73,24 +102,49 @@ function messageItem(channel, message, view, isFollowing, today) {
   const last = message.latest_reply && ago(ofTs(message.latest_reply));
   return {
     key: `${message.source ? "private" : "message"} ${message.ts}`,
-    signature: [message, isFollowing, isEdited, unread, today, state.screen.me, view.thread, channel.is_archived, names, last],
+    signature: [
+      message,
+      isFollowing,
+      isEdited,
+      unread,
+      today,
+      state.screen.me,
+      view.thread,
+      channel.is_archived,
+      names,
+      last,
+    ],
     make: () => row(channel, message, { view, isFollowing, isEdited, unread }),
   };
 }
 
 function row(channel, message, { view, isFollowing, isEdited, unread }) {
   const isPrivate = Boolean(message.source);
-  const kinds = [isFollowing && "follows", isPrivate && "private", notifiesMe(message) && "pings-me", isEdited && "editing"];
+  const kinds = [
+    isFollowing && "follows",
+    isPrivate && "private",
+    notifiesMe(message) && "pings-me",
+    isEdited && "editing",
+  ];
   const at = ofTs(message.ts);
   const side = isFollowing ? h("time", {}, clockTime(at)) : face(message);
   return h(
     "article.message",
-    { class: kinds.filter(Boolean).join(" "), dataset: { ts: message.ts }, "aria-label": `${authorName(message)}, ${clockTime(at)}` },
+    {
+      class: kinds.filter(Boolean).join(" "),
+      dataset: { ts: message.ts },
+      "aria-label": `${authorName(message)}, ${clockTime(at)}`,
+    },
     isPrivate ? h("div.whisper", {}, icon("eye"), "Only visible to you") : null,
     h("div.aside", {}, side),
     isEdited
       ? editForm(channel, message, () => startEditing(null, null))
-      : h("div.content", {}, isFollowing ? notifying(message) : byline(message, at, isPrivate), content(channel, message, view, unread)),
+      : h(
+          "div.content",
+          {},
+          isFollowing ? notifying(message) : byline(message, at, isPrivate),
+          content(channel, message, view, unread),
+        ),
     isEdited || message.subtype === "tombstone" ? null : toolbar(channel, message, view, isPrivate),
   );
 }
@@ -107,7 +161,12 @@ function face(message) {
 
 function byline(message, at, isPrivate) {
   const found = person(message.user);
-  const tag = isPrivate || message.bot_id || found?.is_bot ? "App" : { guest: "Guest", "single-channel guest": "Guest", "other organisation": "External" }[found?.role];
+  const tag =
+    isPrivate || message.bot_id || found?.is_bot
+      ? "App"
+      : { guest: "Guest", "single-channel guest": "Guest", "other organisation": "External" }[
+          found?.role
+        ];
   return h(
     "header.byline",
     {},
@@ -115,20 +174,34 @@ function byline(message, at, isPrivate) {
     tag ? h("span.tag", {}, tag) : null,
     h("time", { title: fullTime(at) }, clockTime(at)),
     notifying(message),
-    isPrivate ? button("Dismiss", () => quietly(slackAct("dismiss", { ts: message.ts })), { class: "dismiss" }) : null,
+    isPrivate
+      ? button("Dismiss", () => quietly(slackAct("dismiss", { ts: message.ts })), {
+          class: "dismiss",
+        })
+      : null,
   );
 }
 
 /** Whom a message notified, said in words: in Slack one would only hear it. */
 function notifying(message) {
   const { users = [], usergroups = [], broadcasts = [] } = message.pings || {};
-  const names = [...users.map(nameOf), ...usergroups.map((id) => `@${nameOf(id)}`), ...broadcasts.map((each) => `@${each}`)];
+  const names = [
+    ...users.map(nameOf),
+    ...usergroups.map((id) => `@${nameOf(id)}`),
+    ...broadcasts.map((each) => `@${each}`),
+  ];
   if (!names.length) return null;
-  return h("span.notifies", { role: "note", title: "This message notifies them" }, icon("bell"), `notifies ${names.join(", ")}`);
+  return h(
+    "span.notifies",
+    { role: "note", title: "This message notifies them" },
+    icon("bell"),
+    `notifies ${names.join(", ")}`,
+  );
 }
 
 function content(channel, message, view, unread) {
-  if (message.subtype === "tombstone") return h("div.words.tombstone", {}, "This message was deleted.");
+  if (message.subtype === "tombstone")
+    return h("div.words.tombstone", {}, "This message was deleted.");
   return [
     message.broadcast && !view.thread ? h("div.broadcast-line", {}, "replied to a thread") : null,
     words(channel, message),
@@ -142,17 +215,29 @@ function content(channel, message, view, unread) {
 function words(channel, message) {
   const edited = message.edited && !message.bot_id ? h("span.edited", {}, " (edited)") : null;
   if (isSystem(message)) return h("div.words.system", {}, mrkdwn(message.text));
-  const shown = message.blocks?.length ? blocks(message.blocks, hostOf(channel, message)) : mrkdwn(message.text);
-  return h("div.words", {}, shown, edited);
+  const shown = message.blocks?.length
+    ? blocks(message.blocks, hostOf(channel, message))
+    : mrkdwn(message.text);
+  const node = h("div.words", {}, shown);
+  const last = [...node.querySelectorAll(".rich-section")].at(-1);
+  if (edited) (last || node).append(edited); // beside the last line, not under it
+  return node;
 }
 
 /** What Block Kit stands in, here: each click goes to the app at once. */
 function hostOf(channel, message) {
   return {
     act: async (element, value, block) => {
-      const given = { channel: channel.id, ts: message.ts, action_id: element.action_id, value, block_id: block.block_id };
+      const given = {
+        channel: channel.id,
+        ts: message.ts,
+        action_id: element.action_id,
+        value,
+        block_id: block.block_id,
+      };
       const result = await quietly(slackAct("click", given));
-      if (result?.refused) toast(`${state.screen.app.name} did not answer this click (${result.refused}).`);
+      if (result?.refused)
+        toast(`${state.screen.app.name} did not answer this click (${result.refused}).`);
     },
     suggest: async () => [],
     keep: () => {},
@@ -162,19 +247,37 @@ function hostOf(channel, message) {
 
 function preview(attachment) {
   const { title, title_link: link, text } = attachment;
-  return h("div.preview-card", {}, h("b", {}, title || link || ""), text ? h("div", {}, mrkdwn(text)) : null);
+  return h(
+    "div.preview-card",
+    {},
+    h("b", {}, title || link || ""),
+    text ? h("div", {}, mrkdwn(text)) : null,
+  );
 }
 
 function reactions(channel, message) {
   if (!message.reactions?.length) return null;
   const toggle = (each, isMine) => () =>
-    quietly(slackAct(isMine ? "unreact" : "react", { channel: channel.id, ts: message.ts, name: each.name }));
+    quietly(
+      slackAct(isMine ? "unreact" : "react", {
+        channel: channel.id,
+        ts: message.ts,
+        name: each.name,
+      }),
+    );
   const shown = message.reactions.map((each) => {
     const isMine = each.users.includes(state.screen.me);
     const label = `${each.users.map(nameOf).join(", ")} reacted with ${each.name.replaceAll("_", " ")}`;
     return h(
       "button.reaction",
-      { type: "button", class: isMine ? "mine" : "", title: label, "aria-label": label, "aria-pressed": String(isMine), onclick: toggle(each, isMine) },
+      {
+        type: "button",
+        class: isMine ? "mine" : "",
+        title: label,
+        "aria-label": label,
+        "aria-pressed": String(isMine),
+        onclick: toggle(each, isMine),
+      },
       emojiCharacter(each.name) || `:${each.name}:`,
       String(each.count),
     );
@@ -188,7 +291,11 @@ function threadLink(channel, message, unread) {
   const replies = count(message.reply_count, "reply", "replies");
   return h(
     "button.thread-link",
-    { type: "button", "aria-label": `Open thread: ${replies}`, onclick: () => openThread(channel, message.ts) },
+    {
+      type: "button",
+      "aria-label": `Open thread: ${replies}`,
+      onclick: () => openThread(channel, message.ts),
+    },
     h("span.pile", {}, faces),
     h("b", {}, replies),
     unread ? h("span.new", {}, `${unread} new`) : null,
@@ -205,27 +312,66 @@ export function openThread(channel, ts) {
 
 function toolbar(channel, message, view, isPrivate) {
   if (isPrivate || isSystem(message) || channel.is_archived || !channel.is_member) return null;
-  const react = (event) => pickEmoji(event.currentTarget, (name) => quietly(slackAct("react", { channel: channel.id, ts: message.ts, name })));
+  const react = (event) =>
+    pickEmoji(event.currentTarget, (name) =>
+      quietly(slackAct("react", { channel: channel.id, ts: message.ts, name })),
+    );
   const isMine = message.user === state.screen.me;
   return h(
     "div.toolbar",
     { role: "toolbar", "aria-label": "Message actions" },
     button("Add a reaction", react, { class: "quiet" }, icon("smile")),
-    view.thread ? null : button("Reply in thread", () => openThread(channel, message.thread_ts || message.ts), { class: "quiet" }, icon("reply")),
-    isMine ? button("Edit message", () => startEditing(channel, message), { class: "quiet" }, icon("edit")) : null,
-    button("More actions", (event) => more(event.currentTarget, channel, message, isMine), { class: "quiet" }, icon("more")),
+    view.thread
+      ? null
+      : button(
+          "Reply in thread",
+          () => openThread(channel, message.thread_ts || message.ts),
+          { class: "quiet" },
+          icon("reply"),
+        ),
+    isMine
+      ? button(
+          "Edit message",
+          () => startEditing(channel, message),
+          { class: "quiet" },
+          icon("edit"),
+        )
+      : null,
+    button(
+      "More actions",
+      (event) => more(event.currentTarget, channel, message, isMine),
+      { class: "quiet" },
+      icon("more"),
+    ),
   );
 }
 
 function more(anchor, channel, message, isMine) {
   const item = (label, act, kind = "") =>
-    h("button.menu-item", { type: "button", role: "menuitem", class: kind, onclick: () => (closePopovers(), act()) }, label);
+    h(
+      "button.menu-item",
+      { type: "button", role: "menuitem", class: kind, onclick: () => (closePopovers(), act()) },
+      label,
+    );
   const mayDelete = isMine || ["administrator", "owner"].includes(person(state.screen.me)?.role);
-  const copy = () => navigator.clipboard?.writeText(decode(message.shown || message.text)).then(() => toast("Copied."));
+  const copy = () =>
+    navigator.clipboard
+      ?.writeText(decode(message.shown || message.text))
+      .then(() => toast("Copied."));
   const rows = [
-    ...(state.screen.app.shortcuts || []).filter((each) => each.type === "message").map((each) =>
-      item(`${each.name} · ${state.screen.app.name}`, () =>
-        quietly(slackAct("message_shortcut", { channel: channel.id, ts: message.ts, callback_id: each.callback_id })))),
+    ...(state.screen.app.shortcuts || [])
+      .filter((each) => each.type === "message")
+      .map((each) =>
+        item(`${each.name} · ${state.screen.app.name}`, () =>
+          quietly(
+            slackAct("message_shortcut", {
+              channel: channel.id,
+              ts: message.ts,
+              callback_id: each.callback_id,
+            }),
+          ),
+        ),
+      ),
     item("Copy text", copy),
     isMine ? item("Edit message", () => startEditing(channel, message)) : null,
     mayDelete ? item("Delete message", () => remove(channel, message), "danger") : null,
@@ -245,8 +391,13 @@ async function remove(channel, message) {
 
 bindComposer({
   editLast(channel, thread) {
-    const isHere = (each) => (thread ? each.thread_ts === thread || each.ts === thread : !each.thread_ts || each.thread_ts === each.ts);
-    const last = channel.messages.filter((each) => each.user === state.screen.me && isHere(each) && !isSystem(each)).at(-1);
+    const isHere = (each) =>
+      thread
+        ? each.thread_ts === thread || each.ts === thread
+        : !each.thread_ts || each.thread_ts === each.ts;
+    const last = channel.messages
+      .filter((each) => each.user === state.screen.me && isHere(each) && !isSystem(each))
+      .at(-1);
     if (last) startEditing(channel, last);
     return Boolean(last);
   },

@@ -88,7 +88,11 @@ function controlSequence(inner) {
   if (target.startsWith("!subteam^")) return mention("usergroup", target.slice(9));
   if (target.startsWith("!date^")) {
     const [, seconds, pattern] = target.split("^");
-    return h("span.date", { title: decode(label) }, slackDate(Number(seconds), pattern, decode(label)));
+    return h(
+      "span.date",
+      { title: decode(label) },
+      slackDate(Number(seconds), pattern, decode(label)),
+    );
   }
   if (target.startsWith("!")) return mention("broadcast", target.slice(1));
   return link(decode(target), decode(label) || decode(target));
@@ -112,7 +116,8 @@ export function channelLink(id, label) {
   return h("a.channel-link", { href: "#", dataset: { channel: known?.id || "" } }, `#${name}`);
 }
 
-const PERMALINK = /^https:\/\/[\w-]+\.slack\.com\/archives\/(\w+)\/p(\d{10})(\d{6})(?:\?.*thread_ts=([\d.]+))?/;
+const PERMALINK =
+  /^https:\/\/[\w-]+\.slack\.com\/archives\/(\w+)\/p(\d{10})(\d{6})(?:\?.*thread_ts=([\d.]+))?/;
 
 /** A link; one to a message of this workspace leads there within the page. */
 export function link(url, text) {

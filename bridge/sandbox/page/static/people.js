@@ -17,7 +17,11 @@ const initial = (name) => ([...name.trim()][0] || "?").toUpperCase();
 export function avatar(id, size = "") {
   const found = person(id);
   if (!found || found.is_bot) return appAvatar(size);
-  return h("span.avatar", { class: `${toneOf(found.id)} ${size}`, "aria-hidden": "true" }, initial(found.real_name));
+  return h(
+    "span.avatar",
+    { class: `${toneOf(found.id)} ${size}`, "aria-hidden": "true" },
+    initial(found.real_name),
+  );
 }
 
 export function appAvatar(size = "") {
@@ -28,11 +32,16 @@ export function appAvatar(size = "") {
 export function phoneAvatar(number, size = "") {
   const name = phoneOf(number)?.name;
   const shown = name ? initial(name) : icon("phone");
-  return h("span.avatar.round", { class: `${toneOf(number)} ${size}`, "aria-hidden": "true" }, shown);
+  return h(
+    "span.avatar.round",
+    { class: `${toneOf(number)} ${size}`, "aria-hidden": "true" },
+    shown,
+  );
 }
 
 export const phoneOf = (number) => state.phones?.phones.find((each) => each.number === number);
-export const ownNumber = (number) => state.phones?.own_numbers.find((each) => each.number === number);
+export const ownNumber = (number) =>
+  state.phones?.own_numbers.find((each) => each.number === number);
 
 /** A number as people here write it. */
 export function written(number) {

@@ -22,13 +22,19 @@ export function renderPhones() {
   layOut(shown.length);
   const place = document.getElementById("devices");
   const nodes = shown.map((phone) => deviceOf(phone).node);
-  if (nodes.length !== place.children.length || nodes.some((node, index) => place.children[index] !== node)) place.replaceChildren(...nodes);
+  if (
+    nodes.length !== place.children.length ||
+    nodes.some((node, index) => place.children[index] !== node)
+  )
+    place.replaceChildren(...nodes);
   shown.forEach((phone) => deviceOf(phone).draw(phone));
   tick();
 }
 
 function howManyFit() {
-  return innerWidth < 900 ? 1 : Math.max(1, Math.min(3, Math.floor((innerWidth - SLACK_NEEDS) / PHONE_WIDTH)));
+  return innerWidth < 900
+    ? 1
+    : Math.max(1, Math.min(3, Math.floor((innerWidth - SLACK_NEEDS) / PHONE_WIDTH)));
 }
 
 function layOut(count) {
@@ -50,18 +56,39 @@ function deviceOf(phone) {
 }
 
 function drawTabs(all, chosen) {
-  const rows = all.map((each) => [each.number, each.name, each.number === chosen?.number ? 0 : unseenOf(each)]);
-  redraw(document.getElementById("phone-tabs"), [rows, chosen?.number], () => [
-    h("div.phone-row.scroll", { role: "tablist", "aria-label": "Phones" }, all.map((each, index) => tab(each, each === chosen, rows[index][2]))),
+  const rows = all.map((each) => [
+    each.number,
+    each.name,
+    each.number === chosen?.number ? 0 : unseenOf(each),
+  ]);
+  const place = document.getElementById("phone-tabs");
+  redraw(place, [rows, chosen?.number], () => [
+    h(
+      "div.phone-row.scroll",
+      { role: "tablist", "aria-label": "Phones" },
+      all.map((each, index) => tab(each, each === chosen, rows[index][2])),
+    ),
     button("Add a phone", addPhone, { class: "quiet add-phone" }, icon("plus")),
   ]);
+  if (place.shownFor === chosen?.number) return;
+  place.shownFor = chosen?.number;
+  place
+    .querySelector("[aria-selected=true]")
+    ?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function tab(phone, isChosen, unseen) {
   const label = `${phone.name || written(phone.number)}’s phone${unseen ? `, ${unseen} new` : ""}`;
   return h(
     "button.phone-tab",
-    { type: "button", role: "tab", "aria-selected": String(isChosen), "aria-label": label, title: written(phone.number), onclick: () => go({ phone: phone.number }) },
+    {
+      type: "button",
+      role: "tab",
+      "aria-selected": String(isChosen),
+      "aria-label": label,
+      title: written(phone.number),
+      onclick: () => go({ phone: phone.number }),
+    },
     phoneAvatar(phone.number, "medium"),
     h("span.phone-name", {}, phone.name || written(phone.number)),
     unseen ? h("span.count", {}, String(unseen)) : null,
@@ -70,7 +97,10 @@ function tab(phone, isChosen, unseen) {
 
 function freeNumber() {
   const taken = new Set(state.phones.phones.map((each) => each.number));
-  const all = Array.from({ length: 99 }, (_, index) => `+1415555${String(101 + index).padStart(4, "0")}`);
+  const all = Array.from(
+    { length: 99 },
+    (_, index) => `+1415555${String(101 + index).padStart(4, "0")}`,
+  );
   return all.find((each) => !taken.has(each)) || "";
 }
 
@@ -88,7 +118,9 @@ async function addPhone() {
     yes: "Add phone",
   });
   if (!given) return;
-  const added = await quietly(act(`/ringcentral/phones/${encodeURIComponent(given.number)}`, { name: given.name }));
+  const added = await quietly(
+    act(`/ringcentral/phones/${encodeURIComponent(given.number)}`, { name: given.name }),
+  );
   if (!added) return;
   await refresh("phones");
   go({ phone: added.number });

@@ -11,11 +11,13 @@ export function markRead(name, ts) {
   if (ts && ts > readUpTo(name)) remember(key(name), ts);
 }
 
-export const isRoot = (message) => !message.thread_ts || message.thread_ts === message.ts || message.broadcast;
+export const isRoot = (message) =>
+  !message.thread_ts || message.thread_ts === message.ts || message.broadcast;
 
 function notifies(message) {
   const { users = [], usergroups = [], broadcasts = [] } = message.pings || {};
-  const mine = (id) => state.screen.usergroups.find((each) => each.usergroup_id === id)?.users.includes(me().id);
+  const mine = (id) =>
+    state.screen.usergroups.find((each) => each.usergroup_id === id)?.users.includes(me().id);
   return users.includes(me().id) || usergroups.some(mine) || broadcasts.length > 0;
 }
 
@@ -23,14 +25,32 @@ export const notifiesMe = (message) => !isMine(message) && notifies(message);
 
 /** Whether there is something new in a channel, and how often it calls this person. */
 export function unreadOf(channel) {
-  const fresh = (message) => message.ts > readUpTo(isRoot(message) ? channel.id : `${channel.id}/${message.thread_ts}`);
-  const unseen = channel.messages.filter((each) => !isMine(each) && fresh(each));
-  const roots = unseen.filter(isRoot);
-  const mentions = channel.kind === "im" ? roots.length : unseen.filter(notifies).length;
-  return { isUnread: roots.length > 0 || mentions > 0, mentions };
+  const unseen = channel.messages.filter(
+    (each) => isRoot(each) && !isMine(each) && each.ts > readUpTo(channel.id),
+  );
+  const mentions = channel.kind === "im" ? unseen.length : unseen.filter(notifies).length;
+  return { isUnread: unseen.length > 0, mentions };
+}
+
+/** New replies in the threads this person wrote in or was called in, oldest first. */
+export function unreadInThreads() {
+  return state.screen.channels.flatMap((channel) => {
+    const isReply = (each) => each.thread_ts && each.thread_ts !== each.ts;
+    const followed = new Set(
+      channel.messages
+        .filter((each) => isMine(each) || notifies(each))
+        .map((each) => each.thread_ts || each.ts),
+    );
+    return channel.messages
+      .filter((each) => isReply(each) && followed.has(each.thread_ts) && !isMine(each))
+      .filter((each) => each.ts > readUpTo(`${channel.id}/${each.thread_ts}`))
+      .map((message) => ({ channel, message, isMention: notifies(message) }));
+  });
 }
 
 export function unreadReplies(channel, root) {
   const seen = readUpTo(`${channel.id}/${root.ts}`);
-  return channel.messages.filter((each) => each.thread_ts === root.ts && each.ts !== root.ts && each.ts > seen && !isMine(each)).length;
+  return channel.messages.filter(
+    (each) => each.thread_ts === root.ts && each.ts !== root.ts && each.ts > seen && !isMine(each),
+  ).length;
 }

@@ -3,25 +3,53 @@
 import { ask as askFor } from "./dialog.js";
 import { button, closePopovers, h, icon, popover, redraw } from "./dom.js";
 import { avatar } from "./people.js";
-import { unreadOf } from "./reading.js";
-import { act, actAs, channelAt, channelName, go, me, quietly, refresh, slackAct, state } from "./store.js";
+import { unreadInThreads, unreadOf } from "./reading.js";
+import {
+  act,
+  actAs,
+  channelAt,
+  channelName,
+  go,
+  me,
+  quietly,
+  refresh,
+  slackAct,
+  state,
+} from "./store.js";
 
 export function renderSidebar() {
   const { screen, route } = state;
-  const channels = screen.channels.map((each) => [each.id, each.name, each.kind, each.is_member, each.is_archived, unreadOf(each)]);
+  const channels = screen.channels.map((each) => [
+    each.id,
+    each.name,
+    each.kind,
+    each.is_member,
+    each.is_archived,
+    unreadOf(each),
+  ]);
   const people = screen.people.map((each) => [each.name, each.real_name, each.role]);
-  redraw(document.getElementById("sidebar"), [screen.me, channels, people, route.at, screen.app], sidebar);
+  redraw(
+    document.getElementById("sidebar"),
+    [screen.me, channels, unreadInThreads(), people, route.at, screen.app],
+    sidebar,
+  );
 }
 
 function sidebar() {
   const { screen } = state;
-  const rooms = screen.channels.filter((each) => each.kind !== "im" && (each.is_member || !each.is_archived));
+  const rooms = screen.channels.filter(
+    (each) => each.kind !== "im" && (each.is_member || !each.is_archived),
+  );
   return [
     h("div.team", {}, h("h2", {}, screen.team)),
     h(
       "div.rail.scroll",
       {},
-      head("Channels", button("Add a channel", addChannel, { class: "quiet" }, icon("plus"))),
+      threadsRow(),
+      head(
+        "Channels",
+        isGuest() ? null : button("Add a channel", addChannel, { class: "quiet" }, icon("plus")),
+      ),
       rooms.map(channelRow),
       head("Direct messages"),
       directRows(),
@@ -32,14 +60,19 @@ function sidebar() {
   ];
 }
 
+const isGuest = () => /guest|other/.test(me().role);
 const head = (name, extra) => h("div.rail-head", {}, h("h3", {}, name), extra);
 
 function row({ label, sign, name, at, unread = {}, isCurrent, isDim = false, onclick }) {
   return h(
     "button.rail-row",
     {
-      type: "button", "aria-label": label, "aria-current": isCurrent ? "page" : undefined, onclick,
-      class: `${unread.isUnread ? "unread" : ""} ${isDim ? "dim" : ""}`, dataset: { at },
+      type: "button",
+      "aria-label": label,
+      "aria-current": isCurrent ? "page" : undefined,
+      onclick,
+      class: `${unread.isUnread ? "unread" : ""} ${isDim ? "dim" : ""}`,
+      dataset: { at },
     },
     h("span.sign", {}, sign),
     h("span.name", {}, name),
@@ -56,6 +89,22 @@ function isAt(channel) {
   return state.route.at !== "home" && channelAt(state.route.at)?.id === channel.id;
 }
 
+/** Leads from one thread with something new to the next. */
+function threadsRow() {
+  const unseen = unreadInThreads();
+  const mentions = unseen.filter((each) => each.isMention).length;
+  const { channel, message } = unseen.find((each) => each.isMention) || unseen[0] || {};
+  return row({
+    label: unseen.length ? `Threads, ${unseen.length} new replies` : "Threads",
+    sign: icon("reply"),
+    name: "Threads",
+    at: "threads",
+    unread: { isUnread: unseen.length > 0, mentions },
+    isDim: !unseen.length,
+    onclick: () => channel && open({ at: channel.id, thread: message.thread_ts })(),
+  });
+}
+
 function channelRow(channel) {
   return row({
     label: `Channel ${channel.name}${unreadOf(channel).isUnread ? ", unread" : ""}`,
@@ -70,8 +119,13 @@ function channelRow(channel) {
 }
 
 function directRows() {
-  const direct = (id) => state.screen.channels.find((each) => each.kind === "im" && each.members.includes(id) && each.is_member);
-  const others = state.screen.people.filter((each) => !each.is_bot && !each.is_deleted && each.id !== state.screen.me);
+  const direct = (id) =>
+    state.screen.channels.find(
+      (each) => each.kind === "im" && each.members.includes(id) && each.is_member,
+    );
+  const others = state.screen.people.filter(
+    (each) => !each.is_bot && !each.is_deleted && each.id !== state.screen.me,
+  );
   return others.map((each) => {
     const channel = direct(each.id);
     return row({
@@ -82,7 +136,8 @@ function directRows() {
       unread: channel ? unreadOf(channel) : {},
       isCurrent: Boolean(channel && isAt(channel)),
       onclick: async () => {
-        const found = channel || (await slackAct("direct_message", { other: each.id }).catch(() => null));
+        const found =
+          channel || (await slackAct("direct_message", { other: each.id }).catch(() => null));
         if (!found) return;
         await refresh("slack");
         open({ at: found.id })();
@@ -93,7 +148,9 @@ function directRows() {
 
 function appRow() {
   const { app, channels } = state.screen;
-  const messages = channels.find((each) => each.kind === "im" && each.members.includes(app.user_id));
+  const messages = channels.find(
+    (each) => each.kind === "im" && each.members.includes(app.user_id),
+  );
   return row({
     label: `App ${app.name}`,
     sign: avatar(app.user_id, "small"),
@@ -109,9 +166,19 @@ function meButton() {
   const mine = me();
   return h(
     "button.me",
-    { type: "button", "aria-label": `Acting as ${mine.name}: choose somebody else`, "aria-haspopup": "menu", onclick: (event) => choosePerson(event.currentTarget) },
+    {
+      type: "button",
+      "aria-label": `Acting as ${mine.name}: choose somebody else`,
+      "aria-haspopup": "menu",
+      onclick: (event) => choosePerson(event.currentTarget),
+    },
     avatar(mine.id, "medium"),
-    h("span.who", {}, mine.real_name, h("small", {}, `You, a${/^[aeiou]/.test(mine.role) ? "n" : ""} ${mine.role}`)),
+    h(
+      "span.who",
+      {},
+      mine.real_name,
+      h("small", {}, `You, a${/^[aeiou]/.test(mine.role) ? "n" : ""} ${mine.role}`),
+    ),
     icon("down"),
   );
 }
@@ -125,14 +192,22 @@ function choosePerson(anchor) {
   const rows = people.map((each) =>
     h(
       "button.menu-item",
-      { type: "button", role: "menuitemradio", "aria-checked": String(each.id === state.screen.me), onclick: choose(each), "aria-label": `Act as ${each.name}` },
+      {
+        type: "button",
+        role: "menuitemradio",
+        "aria-checked": String(each.id === state.screen.me),
+        onclick: choose(each),
+        "aria-label": `Act as ${each.name}`,
+      },
       avatar(each.id, "medium"),
       h("span", {}, each.real_name),
       h("span.spacer"),
       h("span.detail", {}, each.role),
     ),
   );
-  popover(anchor, h("div.menu", { role: "menu" }, h("div.menu-title", {}, "Act as"), rows), { above: true });
+  popover(anchor, h("div.menu", { role: "menu" }, h("div.menu-title", {}, "Act as"), rows), {
+    above: true,
+  });
 }
 
 async function addChannel() {
@@ -141,17 +216,28 @@ async function addChannel() {
     fields: [
       { name: "name", label: "Name", placeholder: "e.g. night-shift", required: true },
       { name: "private", label: "Private: only its members see it", kind: "checkbox" },
-      { name: "invited", label: `Invite the app ${state.screen.app.name}`, kind: "checkbox", value: true },
+      {
+        name: "invited",
+        label: `Invite the app ${state.screen.app.name}`,
+        kind: "checkbox",
+        value: true,
+      },
     ],
     yes: "Create",
   });
   if (!given) return;
-  const name = given.name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
-  const created = await quietly(act("/slack/create_channel", { name, members: [state.route.as], private: given.private }));
+  const name = given.name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
+  const created = await quietly(
+    act("/slack/create_channel", { name, members: [state.route.as], private: given.private }),
+  );
   if (!created) return;
   if (given.invited) await quietly(slackAct("invite_bot", { channel: name }));
   await refresh("slack");
   go({ at: name, thread: null });
 }
 
-export const titleOf = (channel) => (channel.kind === "im" ? channelName(channel) : `#${channel.name}`);
+export const titleOf = (channel) =>
+  channel.kind === "im" ? channelName(channel) : `#${channel.name}`;

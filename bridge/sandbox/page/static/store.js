@@ -92,7 +92,8 @@ export const slackAct = (name, body) => act(`/slack/${name}`, { user: state.rout
 export const quietly = (promise) => promise.catch(() => undefined);
 
 const sources = {
-  slack: async () => (state.screen = await ask(`/slack/screen?user=${encodeURIComponent(state.route.as)}`)),
+  slack: async () =>
+    (state.screen = await ask(`/slack/screen?user=${encodeURIComponent(state.route.as)}`)),
   phones: async () => (state.phones = await ask("/ringcentral/screen")),
 };
 const running = new Map();
@@ -118,6 +119,7 @@ export async function refresh(name) {
 
 // Being told
 
+const RETRY_MS = 2000;
 let stream = null;
 let isXrayed = false;
 
@@ -127,7 +129,8 @@ export function listen() {
   stream?.close();
   isXrayed = wanted;
   stream = new EventSource(wanted ? "/events?xray=1" : "/events");
-  const on = (name, receive) => stream.addEventListener(name, (event) => receive(JSON.parse(event.data)));
+  const on = (name, receive) =>
+    stream.addEventListener(name, (event) => receive(JSON.parse(event.data)));
   on("slack", () => refresh("slack"));
   on("phones", () => refresh("phones"));
   on("bridge", (told) => ((state.bridge = told), changed()));
@@ -135,7 +138,15 @@ export function listen() {
   on("xray", (told) => ((state.xray = told), changed()));
   // what was missed while nobody was connected is told by the first events of each kind
   stream.onopen = () => setConnected(true);
-  stream.onerror = () => setConnected(false);
+  stream.onerror = () => {
+    setConnected(false);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(reopen, RETRY_MS); // refused for good
+  };
+}
+
+function reopen() {
+  stream = null;
+  listen();
 }
 
 function setConnected(isConnected) {
@@ -156,7 +167,10 @@ export const me = () => person(state.screen.me);
 
 export function channelAt(at) {
   const channels = state.screen.channels;
-  return channels.find((each) => each.id === at || each.name === at) || channels.find((each) => each.is_member);
+  return (
+    channels.find((each) => each.id === at || each.name === at) ||
+    channels.find((each) => each.is_member)
+  );
 }
 
 /** The name of a channel as its reader sees it: a direct one is called after the other person. */

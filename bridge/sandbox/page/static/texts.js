@@ -14,10 +14,12 @@ export function isUnseen(phone, conversation) {
   return Boolean(last && last.at > remembered(seenKey(phone, keyOf(conversation.with)), ""));
 }
 
-export const unseenOf = (phone) => phone.conversations.filter((each) => isUnseen(phone, each)).length;
+export const unseenOf = (phone) =>
+  phone.conversations.filter((each) => isUnseen(phone, each)).length;
 
 export function markSeen(phone, conversation) {
-  if (isUnseen(phone, conversation)) remember(seenKey(phone, keyOf(conversation.with)), conversation.last_at);
+  if (isUnseen(phone, conversation))
+    remember(seenKey(phone, keyOf(conversation.with)), conversation.last_at);
 }
 
 /** The company's number that a new phone texts: the one texts came from last, else the first. */

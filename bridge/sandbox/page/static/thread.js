@@ -18,11 +18,18 @@ export function renderThread() {
   document.getElementById("slack").classList.toggle("threaded", Boolean(root));
   if (!root) return;
   drawHead(channel);
-  const replies = channel.messages.filter((each) => each.thread_ts === root.ts && each.ts !== root.ts);
+  const replies = channel.messages.filter(
+    (each) => each.thread_ts === root.ts && each.ts !== root.ts,
+  );
   const whispers = channel.private.filter((each) => each.thread_ts === root.ts);
   const key = `${state.screen.me} ${channel.id} ${root.ts}`;
   const view = { key, thread: root.ts, replies: replies.length };
-  drawMessages(document.getElementById("thread-messages"), channel, [root, ...replies, ...whispers], view);
+  drawMessages(
+    document.getElementById("thread-messages"),
+    channel,
+    [root, ...replies, ...whispers],
+    view,
+  );
   markRead(`${channel.id}/${root.ts}`, replies.at(-1)?.ts);
   drawFoot(channel, root, key);
 }

@@ -26,7 +26,13 @@ export function dayName(at) {
 }
 
 export function fullTime(at) {
-  return format(at, { weekday: "short", month: "short", day: "numeric", ...TIME, second: "2-digit" });
+  return format(at, {
+    weekday: "short",
+    month: "short",
+    day: "numeric",
+    ...TIME,
+    second: "2-digit",
+  });
 }
 
 export function ago(at) {
@@ -34,7 +40,9 @@ export function ago(at) {
   if (minutes < 1) return "just now";
   if (minutes < 60) return `${minutes} minute${minutes === 1 ? "" : "s"} ago`;
   const name = RELATIVE[daysAgo(at)];
-  return name ? `${name} at ${clockTime(at)}` : format(at, { month: "short", day: "numeric", ...TIME });
+  return name
+    ? `${name} at ${clockTime(at)}`
+    : format(at, { month: "short", day: "numeric", ...TIME });
 }
 
 /** Slack's `<!date^seconds^pattern|fallback>`. */

@@ -6,9 +6,17 @@ import { go, state } from "./store.js";
 
 // states of messages and deliveries, and outcomes of attempts
 const COLOURS = {
-  accepted: "green", received: "green",
-  queued: "amber", waiting: "amber", claimed: "amber", started: "amber", later: "amber", parked: "amber",
-  failed: "red", unsure: "red", refused: "red",
+  accepted: "green",
+  received: "green",
+  queued: "amber",
+  waiting: "amber",
+  claimed: "amber",
+  started: "amber",
+  later: "amber",
+  parked: "amber",
+  failed: "red",
+  unsure: "red",
+  refused: "red",
 };
 const SIDES = { slack: "Slack", ringcentral: "RingCentral" };
 
@@ -21,52 +29,103 @@ export function renderXray() {
   if (!place.children.length) fill(place, frame());
   const seen = state.xray;
   place.classList.toggle("blind", !seen);
-  redraw(place.querySelector(".blind-note"), [Boolean(seen), state.bridge?.bridge], () => (seen ? [] : blindWords()));
+  redraw(place.querySelector(".blind-note"), [Boolean(seen), state.bridge?.bridge], () =>
+    seen ? [] : blindWords(),
+  );
   if (!seen) return;
-  reconcile(place.querySelector(".traces"), seen.messages.map(traceItem), (item) => trace(item.message));
-  reconcile(place.querySelector(".others"), seen.others.slice(0, 30).map(deliveryItem), (item) => deliveryRow(item.delivery, true));
-  redraw(place.querySelector(".lanes"), seen.lanes, () => (seen.lanes.length ? seen.lanes.map(lane) : h("p.detail", {}, "Nothing is waiting.")));
-  redraw(place.querySelector(".gates"), seen.gates, () => (seen.gates.length ? seen.gates.map(gate) : h("p.detail", {}, "None has been used.")));
+  reconcile(place.querySelector(".traces"), seen.messages.map(traceItem), (item) =>
+    trace(item.message),
+  );
+  reconcile(place.querySelector(".others"), seen.others.slice(0, 30).map(deliveryItem), (item) =>
+    deliveryRow(item.delivery, true),
+  );
+  const isMoved = Math.abs(new Date(seen.now) - new Date(seen.machine_now)) > 2000;
+  redraw(place.querySelector(".clock-note"), isMoved, () =>
+    isMoved ? "attempts are timed by the machine’s own clock, which never moves" : "",
+  );
+  redraw(place.querySelector(".lanes"), seen.lanes, () =>
+    seen.lanes.length ? seen.lanes.map(lane) : h("p.detail", {}, "Nothing is waiting."),
+  );
+  redraw(place.querySelector(".gates"), seen.gates, () =>
+    seen.gates.length ? seen.gates.map(gate) : h("p.detail", {}, "None has been used."),
+  );
 }
 
 function blindWords() {
   const isStarting = state.bridge?.bridge === "starting";
   const words = { running: "Looking…", starting: "The bridge is starting." }[state.bridge?.bridge];
-  return h("p.detail", { role: "status" }, words || (isStarting ? "" : "The bridge is not running: there is nobody to ask. What was seen last is below."));
+  return h(
+    "p.detail",
+    { role: "status" },
+    words ||
+      (isStarting
+        ? ""
+        : "The bridge is not running: there is nobody to ask. What was seen last is below."),
+  );
 }
 
 function frame() {
   return [
-    h("div.xray-main.scroll", { tabindex: "0", role: "region", "aria-label": "Messages and their deliveries" },
+    h(
+      "div.xray-main.scroll",
+      { tabindex: "0", role: "region", "aria-label": "Messages and their deliveries" },
       h("div.blind-note"),
-      h("h2.xray-title", {}, "Messages"), h("div.traces", { role: "list" }),
-      h("h2.xray-title", {}, "Cards, notices and pages"), h("div.others", { role: "list" })),
-    h("div.xray-side.scroll", { tabindex: "0", role: "region", "aria-label": "Lanes and gates" },
-      h("h2.xray-title", { title: "What must leave in order, and what stands first" }, "Lanes"), h("div.lanes"),
-      h("h2.xray-title", { title: "How much of each provider's limit is used" }, "Gates"), h("div.gates")),
+      h("h2.xray-title", {}, "Messages", h("span.clock-note")),
+      h("div.traces", { role: "list" }),
+      h("h2.xray-title", {}, "Cards, notices and pages"),
+      h("div.others", { role: "list" }),
+    ),
+    h(
+      "div.xray-side.scroll",
+      { tabindex: "0", role: "region", "aria-label": "Lanes and gates" },
+      h("h2.xray-title", { title: "What must leave in order, and what stands first" }, "Lanes"),
+      h("div.lanes"),
+      h("h2.xray-title", { title: "How much of each provider's limit is used" }, "Gates"),
+      h("div.gates"),
+    ),
   ];
 }
 
 const traceItem = (message) => ({ key: `m${message.id}`, signature: message, message });
 const deliveryItem = (delivery) => ({ key: `d${delivery.id}`, signature: delivery, delivery });
-const time = (iso) => new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit", second: "2-digit" }).format(new Date(iso));
+const time = (iso) =>
+  new Intl.DateTimeFormat("en-US", {
+    hour: "numeric",
+    minute: "2-digit",
+    second: "2-digit",
+  }).format(new Date(iso));
 const badge = (word) => h("span.pill", { class: COLOURS[word] || "" }, word);
 
 function trace(message) {
   const isOut = message.direction === "out";
   const whom = message.with.split(",").map(written).join(", ");
-  const status = message.carrier_status && message.carrier_status !== "Received" ? `${message.status} · ${message.carrier_status}` : message.status;
+  const status =
+    message.carrier_status && message.carrier_status !== "Received"
+      ? `${message.status} · ${message.carrier_status}`
+      : message.status;
   return h(
     "article.trace",
     { role: "listitem", "aria-label": `Message ${message.id}` },
     h(
       "header",
       {},
-      h("span.way", { class: message.direction, title: isOut ? "To a phone" : "From a phone" }, isOut ? "out" : "in"),
-      h("button.trace-words", { type: "button", title: "Show its thread", onclick: () => go({ at: message.channel_id, thread: message.thread_ts, pane: "slack" }) }, message.body || "(no words)"),
+      h(
+        "span.way",
+        { class: message.direction, title: isOut ? "To a phone" : "From a phone" },
+        isOut ? "out" : "in",
+      ),
+      h(
+        "button.trace-words",
+        {
+          type: "button",
+          title: "Show its thread",
+          onclick: () => go({ at: message.channel_id, thread: message.thread_ts, pane: "slack" }),
+        },
+        message.body || "(no words)",
+      ),
       h("span.detail", {}, `${isOut ? "to" : "from"} ${whom}`),
       h("span.spacer"),
-      h("span.detail", { title: "When it was written" }, time(message.sent_at)),
+      h("span.when", { title: "When it was written" }, time(message.sent_at)),
       h("span.pill", { class: statusColour(message) }, status),
       message.failure ? h("span.pill.red", {}, message.failure) : null,
     ),
@@ -95,12 +154,25 @@ function deliveryRow(delivery, isAlone) {
 }
 
 function attempt({ started_at: startedAt, outcome, detail, took_ms: took }) {
-  const words = [time(startedAt), outcome || "under way", took === null ? "" : `${took} ms`].filter(Boolean).join(" · ");
-  return h("span.attempt", { class: COLOURS[outcome] || "amber", title: detail || "" }, words, detail && outcome !== "accepted" ? h("span.detail", {}, ` ${detail}`) : null);
+  const words = [time(startedAt), outcome || "under way", took === null ? "" : `${took} ms`]
+    .filter(Boolean)
+    .join(" · ");
+  return h(
+    "span.attempt",
+    { class: COLOURS[outcome] || "amber", title: detail || "" },
+    words,
+    detail && outcome !== "accepted" ? h("span.detail", {}, ` ${detail}`) : null,
+  );
 }
 
 function lane({ lane: name, length, head, state: now, due_at: dueAt }) {
-  return h("div.lane", {}, h("b", {}, name), badge(now), h("span.detail", {}, `${length} waiting; first: ${head}, due ${time(dueAt)}`));
+  return h(
+    "div.lane",
+    {},
+    h("b", {}, name),
+    badge(now),
+    h("span.detail", {}, `${length} waiting; first: ${head}, due ${time(dueAt)}`),
+  );
 }
 
 function gate({ key, used, limit, window_seconds: seconds, closed_until_at: closedUntil }) {
@@ -108,7 +180,11 @@ function gate({ key, used, limit, window_seconds: seconds, closed_until_at: clos
   return h(
     "div.gate",
     { title: key },
-    h("span.gate-name", {}, key.replace(/^slack:[^:]+:/, "slack ").replace(/^ringcentral:/, "ringcentral ")),
+    h(
+      "span.gate-name",
+      {},
+      key.replace(/^slack:[^:]+:/, "slack ").replace(/^ringcentral:/, "ringcentral "),
+    ),
     h("span.detail", {}, limit ? `${used} of ${limit} in ${seconds} s` : `${used}`),
     h("meter", { min: "0", max: "1", value: String(share), "aria-label": key }),
     closedUntil ? h("span.pill.red", {}, `closed until ${time(closedUntil)}`) : null,
