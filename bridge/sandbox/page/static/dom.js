@@ -88,14 +88,16 @@ export function redraw(place, signature, make) {
   const wanted = JSON.stringify(signature);
   if (place.signature === wanted) return;
   place.signature = wanted;
-  const focused = place.contains(document.activeElement) ? labelOf(document.activeElement) : null;
+  const focused = focusable(place).indexOf(document.activeElement);
+  const label = focused < 0 ? "" : labelOf(document.activeElement);
   fill(place, make());
-  if (focused === null) return;
-  [...place.querySelectorAll("button, a, input, select")]
-    .find((node) => labelOf(node) === focused)
-    ?.focus();
+  if (focused < 0) return;
+  const fresh = focusable(place);
+  // a button that changed its name ("Pause", "Run") stands where it stood
+  (fresh.find((node) => labelOf(node) === label) || fresh[focused])?.focus({ preventScroll: true });
 }
 
+const focusable = (place) => [...place.querySelectorAll("button, a, input, select, textarea")];
 const labelOf = (node) => node.getAttribute("aria-label") || node.textContent;
 
 const PATHS = {

@@ -2,6 +2,7 @@
 
 import { button, h, icon, redraw } from "./dom.js";
 import { onNoticed } from "./noticed.js";
+import { usualNumber } from "./texts.js";
 import { changed, go, remember, remembered, state } from "./store.js";
 
 const STEPS = [
@@ -128,6 +129,7 @@ const focus = (selector, words) =>
 function showPhone() {
   const phone = state.phones.phones.find((each) => each.name === GUEST) || state.phones.phones[0];
   if (!phone) return;
+  remember(`chat:${phone.number}`, usualNumber());
   go({ pane: "phones", phone: phone.number });
   focus(
     `.device[data-number="${CSS.escape(phone.number)}"] textarea`,

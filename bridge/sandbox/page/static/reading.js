@@ -50,6 +50,7 @@ export function unreadInThreads() {
 
 export function unreadReplies(channel, root) {
   const seen = readUpTo(`${channel.id}/${root.ts}`);
+  if (!root.reply_count || root.latest_reply <= seen) return 0;
   return channel.messages.filter(
     (each) => each.thread_ts === root.ts && each.ts !== root.ts && each.ts > seen && !isMine(each),
   ).length;

@@ -197,11 +197,22 @@ export function now() {
 
 // Small things remembered by this browser alone
 
+const cache = new Map();
+addEventListener("storage", () => cache.clear()); // written by another window
+
+const nameOfKey = (key) => `${state.bridge?.id || ""}:${key}`;
+
 export function remember(key, value) {
-  localStorage.setItem(`${state.bridge?.id || ""}:${key}`, JSON.stringify(value));
+  cache.set(nameOfKey(key), value);
+  localStorage.setItem(nameOfKey(key), JSON.stringify(value));
 }
 
 export function remembered(key, otherwise) {
-  const kept = localStorage.getItem(`${state.bridge?.id || ""}:${key}`);
-  return kept === null ? otherwise : JSON.parse(kept);
+  const name = nameOfKey(key);
+  if (!cache.has(name)) {
+    const kept = localStorage.getItem(name);
+    cache.set(name, kept === null ? undefined : JSON.parse(kept));
+  }
+  const value = cache.get(name);
+  return value === undefined ? otherwise : value;
 }

@@ -1,7 +1,7 @@
 // X-ray: each message with its deliveries and attempts as they happen, lanes and gates.
 
 import { fill, h, reconcile, redraw } from "./dom.js";
-import { written } from "./people.js";
+import { calledBy, written } from "./people.js";
 import { go, state } from "./store.js";
 
 // states of messages and deliveries, and outcomes of attempts
@@ -98,7 +98,8 @@ const badge = (word) => h("span.pill", { class: COLOURS[word] || "" }, word);
 
 function trace(message) {
   const isOut = message.direction === "out";
-  const whom = message.with.split(",").map(written).join(", ");
+  const numbers = message.with.split(",");
+  const whom = numbers.map(calledBy).join(", ");
   const status =
     message.carrier_status && message.carrier_status !== "Received"
       ? `${message.status} · ${message.carrier_status}`
@@ -123,7 +124,11 @@ function trace(message) {
         },
         message.body || "(no words)",
       ),
-      h("span.detail", {}, `${isOut ? "to" : "from"} ${whom}`),
+      h(
+        "span.detail",
+        { title: numbers.map(written).join(", ") },
+        `${isOut ? "to" : "from"} ${whom}`,
+      ),
       h("span.spacer"),
       h("span.when", { title: "When it was written" }, time(message.sent_at)),
       h("span.pill", { class: statusColour(message) }, status),
