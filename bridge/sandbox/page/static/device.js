@@ -20,7 +20,7 @@ import { noticed } from "./noticed.js";
 import { calledBy, ownNumber, phoneAvatar, written } from "./people.js";
 import { act, changed, now, quietly, refresh, remember, remembered, state } from "./store.js";
 import { isUnseen, keyOf, lastOf, markSeen, usualNumber } from "./texts.js";
-import { clockTime, dayKey, dayName } from "./time.js";
+import { clockTime, dayKey, shortDay } from "./time.js";
 
 const CONSENT_WORDS = ["STOP", "START", "HELP"];
 const CARRIER_CODES = [
@@ -132,7 +132,7 @@ export class Device {
   listRow(phone, conversation) {
     const last = lastOf(conversation);
     const at = new Date(last.at);
-    const when = dayKey(at) === dayKey(new Date(now())) ? clockTime(at) : dayName(at);
+    const when = dayKey(at) === dayKey(new Date(now())) ? clockTime(at) : shortDay(at);
     const name = conversation.with.map(nameIn).join(", ");
     const words = last.text || (last.files.length ? "Picture" : "");
     return h(

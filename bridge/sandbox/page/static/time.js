@@ -25,6 +25,12 @@ export function dayName(at) {
   return name ? capital(name) : format(at, { weekday: "long", month: "long", day: "numeric" });
 }
 
+/** As `dayName`, where there is little room. */
+export function shortDay(at) {
+  const name = RELATIVE[daysAgo(at)];
+  return name ? capital(name) : format(at, { month: "short", day: "numeric" });
+}
+
 export function fullTime(at) {
   return format(at, {
     weekday: "short",
