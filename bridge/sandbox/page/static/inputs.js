@@ -52,8 +52,15 @@ export function input(block, host) {
       ? typed(element, kept, keep, changed)
       : chooserWith(element, host, kept, changed);
   const optional = block.optional ? h("span.optional", {}, " (optional)") : null;
+  // the control is called after its label alone: not after its hint, nor all its options
+  const control = field.matches("input, textarea, select, .choices")
+    ? field
+    : field.querySelector("input");
+  control?.setAttribute("aria-label", block.label.text);
+  const isGroup = field.matches(".choices");
+  if (isGroup) field.setAttribute("role", "group");
   return h(
-    "label.input",
+    isGroup ? "div.input" : "label.input",
     { dataset: { input: block.block_id } },
     h("span.label", {}, plainText(block.label), optional),
     field,
@@ -122,26 +129,30 @@ function initial(element) {
 }
 
 function listed(element, chosen) {
-  const isMany = element.type.startsWith("multi_");
+  if (element.type.startsWith("multi_")) return listedMany(element, chosen);
   const before = initial(element);
   const options = optionsOf(element).map(([value, words]) =>
     h("option", { value, selected: before.includes(value) }, words),
   );
-  const empty = isMany
-    ? null
-    : h(
-        "option",
-        { value: "", disabled: true, selected: !before.length },
-        element.placeholder?.text || "Choose…",
-      );
-  const pick = (node) =>
-    isMany ? [...node.selectedOptions].map((each) => each.value) : node.value;
+  const placeholder = element.placeholder?.text || "Choose…";
+  const empty = h("option", { value: "", disabled: true, selected: !before.length }, placeholder);
   const props = {
-    multiple: isMany,
     dataset: { action: element.action_id || "" },
-    onchange: (event) => chosen(pick(event.target)),
+    "aria-label": placeholder,
+    onchange: (event) => chosen(event.target.value),
   };
   return h("select.kit-select", props, empty, options);
+}
+
+/** Several of a list: boxes to tick instead of Slack's tokens. */
+function listedMany(element, chosen) {
+  const options = optionsOf(element).map(([value, words]) => ({
+    value,
+    text: { type: "plain_text", text: words, emoji: false },
+  }));
+  const node = choices({ ...element, type: "checkboxes", options }, chosen);
+  node.classList.add("many", "scroll");
+  return node;
 }
 
 function searched(element, host, chosen) {
