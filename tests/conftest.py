@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 from storage import migrate, secrets, tables
 from storage.database import Database, parse_url
 from tests.postgres_server import postgres_server
+from tests.sandbox_process import SandboxProcess
 
 ENGINES = ("sqlite", "postgresql")
 KEY = secrets.new_key()
@@ -83,6 +84,22 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     template: str = request.getfixturevalue("postgres_template")
     make: Callable[[str], str] = request.getfixturevalue("new_postgres_database")
     return make(template)
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """A sandbox as a visitor starts it, shared by the tests of one worker."""
+    running = SandboxProcess(tmp_path_factory.mktemp("sandbox"))
+    running.start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def sandbox(running_sandbox: SandboxProcess) -> Iterator[SandboxProcess]:
+    """The shared sandbox; faults, clock and bridge are put right afterwards."""
+    yield running_sandbox
+    running_sandbox.reset()
 
 
 @pytest.fixture

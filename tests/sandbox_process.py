@@ -211,7 +211,8 @@ class SandboxProcess:
     def thread_with(self, number: str, text: str) -> str:
         """A phone texts; the thread's `ts`."""
         self.text(number, text)
-        thread_ts: str = self.expect_post(text)["thread_ts"]
+        post = self.expect_post(text)
+        thread_ts: str = post.get("thread_ts") or post["ts"]
         return thread_ts
 
     def xray_of(self, body: str) -> Json:

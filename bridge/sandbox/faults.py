@@ -50,7 +50,8 @@ class Fault:
     - drop_after: done, then the connection is aborted before any answer.
     - duplicate: the notification is sent `copies` times. delay: sent `seconds` later. lose: never
       sent.
-    - reorder: held until the next notification has gone (or `seconds`, 5 if not said, passed).
+    - reorder: held until the next notification has gone (or `seconds`, 5 if not said, passed);
+      one that matches while another is held goes at once, so that the two change places.
     """
 
     kind: Kind
@@ -142,10 +143,11 @@ class Faults:
     async def send(self, event: str, send: Send) -> None:
         """Send one notification as the rules say: once, twice, later, after the next, or never."""
         fault = self._take(NOTIFICATION_KINDS, "", event) if self.rules else None
-        if fault is None or fault.kind == "duplicate":
+        is_overtaking = fault is not None and fault.kind == "reorder" and bool(self._held)
+        if fault is None or fault.kind == "duplicate" or is_overtaking:
             await send()
             self._let_go_held()
-            for _ in range(fault.copies - 1 if fault is not None else 0):
+            for _ in range(fault.copies - 1 if fault and fault.kind == "duplicate" else 0):
                 await send()
         elif fault.kind == "delay":
             await asyncio.sleep(fault.seconds)

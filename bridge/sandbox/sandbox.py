@@ -36,6 +36,8 @@ from bridge.sandbox.switches import Switchboard
 # started it again is not left waiting for that minute.
 RETRY_DELAYS_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0)
 DELIVERED_AFTER_SECONDS = 1.5
+# What became of a lost answer is settled while a visitor still watches.
+SEND_SECONDS, LOOK_SECONDS = "6", "1,2,4"
 SAVE_EVERY_SECONDS = 0.5
 SMS = Command(
     "/sms",
@@ -181,6 +183,8 @@ class Sandbox:
         ) | {
             "BRIDGE_SECRET_KEYS": self._secret_key,
             "BRIDGE_HOLD_SECONDS": str(self._hold_seconds),
+            "BRIDGE_SEND_SECONDS": SEND_SECONDS,
+            "BRIDGE_LOOK_SECONDS": LOOK_SECONDS,
             "BRIDGE_SANDBOX_TOKEN": self._token,
             **self._settings,
         }

@@ -21,6 +21,7 @@ Json = dict[str, Any]
 SLACK_WRITES = r"/api/(chat|reactions|views|files)\."
 SENDS = r"/(sms|mms)$"
 TEXT_EVENTS = "message-store"
+NEW_TEXTS = "message-store/instant"
 CHANGE_EVENTS = "message-store$"  # new texts come by the instant event besides
 WAIT_SECONDS = 5
 SLOW_SECONDS = 4.0
@@ -92,7 +93,7 @@ SWITCHES = (
            "drop_after", r"/api/chat\.postMessage", times=1),
     Switch("slack", "duplicate", "Events twice", "Every event reaches the app twice.", "duplicate"),
     Switch("slack", "reorder", "Events out of order",
-           "An event is overtaken by the next, or comes 5 s later.", "reorder"),
+           "A message is overtaken by the next, or told 5 s later.", "reorder", "^message"),
     Switch("slack", "late", "Events late", f"Every event comes {LATE_SECONDS:.0f} s late.",
            "delay", told={"seconds": LATE_SECONDS}),
     Switch("ringcentral", "rate_limit", "Rate limit",
@@ -111,7 +112,7 @@ SWITCHES = (
     Switch("ringcentral", "duplicate", "Events twice", "Every event reaches the webhook twice.",
            "duplicate", TEXT_EVENTS),
     Switch("ringcentral", "reorder", "Events out of order",
-           "An event is overtaken by the next, or comes 5 s later.", "reorder", TEXT_EVENTS),
+           "A text is overtaken by the next, or told 5 s later.", "reorder", NEW_TEXTS),
     Switch("ringcentral", "late", "Events late", f"Every event comes {LATE_SECONDS:.0f} s late.",
            "delay", TEXT_EVENTS, told={"seconds": LATE_SECONDS}),
     Switch("ringcentral", "lost_receipt", "Receipts lost",

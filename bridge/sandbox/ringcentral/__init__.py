@@ -63,7 +63,8 @@ Over HTTP, from loopback only, JSON in and out:
     POST /_sandbox/phones/{number}/texts {text, to, attachments: [{name, type, base64}]}
     GET  /_sandbox/phones/{number}       {received: [...]};  GET /_sandbox/phones
     POST /_sandbox/app_sends {extension, from, to, text}
-    GET  /_sandbox/messages?extension=101, /_sandbox/requests, /_sandbox/state
+    GET  /_sandbox/messages?extension=101, /_sandbox/requests, /_sandbox/notifications,
+         /_sandbox/state
     POST, GET, DELETE /_sandbox/faults;  POST /_sandbox/clock {forward_seconds}
     `python -m bridge.sandbox.ringcentral --port 0` prints its address on the first line.
 """

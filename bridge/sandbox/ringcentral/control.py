@@ -68,6 +68,7 @@ class Control:
             web.post("/_sandbox/app_sends", self._app_sends),
             web.get("/_sandbox/messages", self._list_messages),
             web.get("/_sandbox/requests", self._list_requests),
+            web.get("/_sandbox/notifications", self._list_notifications),
             web.get("/_sandbox/state", self._show_state),
             web.post("/_sandbox/clock", self._move_clock),
             *self._simulator.faults.routes(),
@@ -137,6 +138,15 @@ class Control:
             dataclasses.asdict(each) | {"at": to_iso(each.at)} for each in self._simulator.requests
         ]
         return web.json_response(requests)
+
+    async def _list_notifications(self, _request: web.Request) -> web.Response:
+        """The envelopes that have left for webhooks, oldest first, with what each was answered."""
+        return web.json_response(
+            [
+                {"status": each.status, "at": to_iso(each.at), **each.body}
+                for each in self._simulator.notifications
+            ]
+        )
 
     async def _show_state(self, _request: web.Request) -> web.Response:
         # The account's sets become sorted lists.
