@@ -1,7 +1,7 @@
 // The control bar: product time, faults, the bridge itself, X-ray, light and dark.
 
 import { faultsButton, renderFaults } from "./faults.js";
-import { button, fill, h, icon, redraw } from "./dom.js";
+import { button, h, icon, redraw } from "./dom.js";
 import { nextTheme, theme } from "./theme.js";
 import { reopenGuide } from "./guide.js";
 import { act, changed, go, now, quietly, state } from "./store.js";
@@ -13,7 +13,8 @@ const THEME_ICONS = { auto: "auto", light: "sun", dark: "moon" };
 export function renderBar() {
   const { bridge, route, faults } = state;
   const place = document.getElementById("bar");
-  const { now: _now, ...clock } = bridge.clock;
+  const { offset_seconds, paused_at } = bridge.clock; // not its time, which never stands still
+  const clock = { offset_seconds, paused_at };
   const faultsOn = faults.filter((each) => each.is_on).length;
   redraw(
     place,
@@ -174,13 +175,7 @@ function bridgeGroup({ bridge, pid }) {
       { role: "status", class: bridge, title: pid ? `Process ${pid}` : "" },
       STATES[bridge],
     ),
-    waiting
-      ? h(
-          "span.pill.amber",
-          { title: "Slack tries to deliver them again and again" },
-          `${waiting} event${waiting === 1 ? "" : "s"} wait`,
-        )
-      : null,
+    waiting ? waitingPill(waiting) : null,
     bridge === "stopped"
       ? button("Start the bridge", changeBridge("start"), { class: "bar-button go" }, "Start")
       : button(
@@ -190,6 +185,12 @@ function bridgeGroup({ bridge, pid }) {
           "Kill",
         ),
   );
+}
+
+/** Short, for there is little room: what it counts is in its name. */
+function waitingPill(count) {
+  const words = `Slack still holds ${count} event${count === 1 ? "" : "s"} for the bridge`;
+  return h("span.pill.amber", { role: "note", title: words, "aria-label": words }, `+${count}`);
 }
 
 const changeBridge = (what) => (event) => {

@@ -2,8 +2,8 @@
 
 import { h } from "./dom.js";
 import { isPicture } from "./files.js";
-import { calledBy, ownNumber } from "./people.js";
-import { now, state } from "./store.js";
+import { nameIn } from "./chat_list.js";
+import { now } from "./store.js";
 import { clockTime, dayKey, dayName, fullTime } from "./time.js";
 
 const PAUSE_MS = 15 * 60_000;
@@ -21,7 +21,7 @@ export function bubbleItems(phone, texts, others) {
       isTail: !after || !isTogether(text, after),
       name:
         isGroup && text.direction !== "out" && (isApart || before?.from !== text.from)
-          ? nameOf(text.from)
+          ? nameIn(text.from)
           : "",
       state: stateOf(text, text === lastOut, text === lastIn, phone),
     };
@@ -39,7 +39,6 @@ export function bubbleItems(phone, texts, others) {
   });
 }
 
-const nameOf = (number) => (ownNumber(number) ? state.phones.company : calledBy(number));
 const isTogether = (one, other) =>
   one.from === other.from &&
   one.direction === other.direction &&

@@ -4,24 +4,13 @@ import { composer } from "./composer.js";
 import { ask, confirm, plain } from "./dialog.js";
 import { button, closePopovers, fill, h, icon, popover, redraw } from "./dom.js";
 import { leaveHome, renderHome } from "./home.js";
-import { drawMessages, onEditing } from "./messages.js";
+import { drawMessages } from "./messages.js";
 import { avatar } from "./people.js";
 import { isRoot, markRead, readUpTo } from "./reading.js";
 import { titleOf } from "./sidebar.js";
-import {
-  changed,
-  channelAt,
-  channelName,
-  go,
-  person,
-  quietly,
-  refresh,
-  slackAct,
-  state,
-} from "./store.js";
+import { channelAt, channelName, go, person, quietly, refresh, slackAct, state } from "./store.js";
 
 let opened = { key: "", newSince: "" };
-onEditing(changed);
 
 export function renderChannel() {
   if (state.route.at === "home") return renderHome();

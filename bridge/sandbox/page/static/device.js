@@ -1,7 +1,7 @@
 // One phone: its frame, its conversations, the one that is open, and what it sends.
 
 import { bubbleItems } from "./bubbles.js";
-import { ask } from "./dialog.js";
+import { chatRow, face, nameIn, subtitle } from "./chat_list.js";
 import {
   button,
   closePopovers,
@@ -17,20 +17,13 @@ import {
 import { draft, keepDraft } from "./drafts.js";
 import { filePicker, Picked, readFile, samplePicture, takeFiles } from "./files.js";
 import { noticed } from "./noticed.js";
-import { calledBy, ownNumber, phoneAvatar, written } from "./people.js";
-import { act, changed, now, quietly, refresh, remember, remembered, state } from "./store.js";
-import { isUnseen, keyOf, lastOf, markSeen, usualNumber } from "./texts.js";
-import { clockTime, dayKey, shortDay } from "./time.js";
+import { written } from "./people.js";
+import { askForChat, askForSettings, remarksOn } from "./phone_settings.js";
+import { act, changed, now, quietly, refresh, remember, remembered } from "./store.js";
+import { isUnseen, keyOf, markSeen, unseenOf, usualNumber } from "./texts.js";
+import { dayKey } from "./time.js";
 
 const CONSENT_WORDS = ["STOP", "START", "HELP"];
-const CARRIER_CODES = [
-  ["", "Texts reach it"],
-  ["SMS-CAR-411", "Invalid number (SMS-CAR-411)"],
-  ["SMS-CAR-412", "Unavailable (SMS-CAR-412)"],
-  ["SMS-CAR-430", "Taken for spam (SMS-CAR-430)"],
-  ["SMS-UP-410", "A landline (SMS-UP-410)"],
-  ["SMS-CAR-500", "Its carrier fails (SMS-CAR-500)"],
-];
 
 export class Device {
   constructor(number) {
@@ -82,7 +75,7 @@ export class Device {
 
   draw(phone) {
     this.phone = phone;
-    const key = this.chat === undefined ? this.firstChat(phone) : this.chat;
+    const key = this.chat === undefined ? this.usualChat(phone) : this.chat;
     this.node.setAttribute("aria-label", `${phone.name || written(phone.number)}’s phone`);
     redraw(this.owner, [phone.name], () => [
       phone.name ? h("b", {}, phone.name) : null,
@@ -96,9 +89,14 @@ export class Device {
   }
 
   /** A phone that has one conversation, or none yet, shows it; else its list. */
-  firstChat(phone) {
-    if (phone.conversations.length > 1) return null;
-    return keyOf(phone.conversations[0]?.with || [usualNumber()]);
+  usualChat(phone) {
+    const isUsed =
+      this.box.value || phone.conversations.some((each) => keyOf(each.with) === this.usual);
+    if (!this.usual || !isUsed) {
+      const first = phone.conversations[0]?.with || [usualNumber()];
+      this.usual = phone.conversations.length > 1 ? null : keyOf(first);
+    }
+    return this.usual;
   }
 
   drawList(phone) {
@@ -116,7 +114,7 @@ export class Device {
     const items = phone.conversations.map((each) => ({
       key: keyOf(each.with),
       signature: [each, isUnseen(phone, each), today],
-      make: () => this.listRow(phone, each),
+      make: () => chatRow(phone, each, () => this.open(keyOf(each.with))),
     }));
     if (!items.length)
       items.push({
@@ -129,36 +127,13 @@ export class Device {
     this.body.scrollTop = 0;
   }
 
-  listRow(phone, conversation) {
-    const last = lastOf(conversation);
-    const at = new Date(last.at);
-    const when = dayKey(at) === dayKey(new Date(now())) ? clockTime(at) : shortDay(at);
-    const name = conversation.with.map(nameIn).join(", ");
-    const words = last.text || (last.files.length ? "Picture" : "");
-    return h(
-      "button.chat-row",
-      {
-        type: "button",
-        class: isUnseen(phone, conversation) ? "unseen" : "",
-        "aria-label": `Conversation with ${name}`,
-        onclick: () => this.open(keyOf(conversation.with)),
-      },
-      face(conversation.with),
-      h(
-        "span.chat-words",
-        {},
-        h("span.chat-top", {}, h("b", {}, name), h("time", {}, when)),
-        h("span.detail", {}, last.direction === "out" ? `You: ${words}` : words),
-      ),
-    );
-  }
-
   drawChat(phone, others) {
     const key = keyOf(others);
     const conversation = phone.conversations.find((each) => keyOf(each.with) === key);
     const names = others.map(nameIn).join(", ");
-    redraw(this.head, [key, names, phone.name], () => [
-      button("All conversations", () => this.open(null), { class: "quiet" }, icon("back")),
+    const elsewhere = unseenOf(phone) - (conversation && isUnseen(phone, conversation) ? 1 : 0);
+    redraw(this.head, [key, names, phone.name, elsewhere], () => [
+      this.backButton(elsewhere),
       h(
         "div.device-title.centred",
         {},
@@ -181,6 +156,20 @@ export class Device {
     if (isElsewhere) this.takeDraft(key);
   }
 
+  /** Back to the list; how many other conversations have something new stands beside it. */
+  backButton(elsewhere) {
+    const count = elsewhere
+      ? h("span.count", { title: "New in other conversations" }, String(elsewhere))
+      : null;
+    return button(
+      "All conversations",
+      () => this.open(null),
+      { class: "quiet" },
+      icon("back"),
+      count,
+    );
+  }
+
   emptyChat() {
     const words = ["Is my order ready?", "Do you have a table for two at eight?", "Thanks!"];
     const say = (text) => () => {
@@ -195,8 +184,20 @@ export class Device {
     );
   }
 
+  async startChat() {
+    const others = await askForChat(this.number);
+    if (!others) return;
+    this.open(keyOf(others));
+    this.box.focus();
+  }
+
   moreButton() {
-    return button("About this phone", () => this.settings(), { class: "quiet" }, icon("sliders"));
+    return button(
+      "About this phone",
+      () => askForSettings(this.phone),
+      { class: "quiet" },
+      icon("sliders"),
+    );
   }
 
   // Writing
@@ -283,109 +284,9 @@ export class Device {
       this.typed();
     }
   }
-
-  // Choosing
-
-  async startChat() {
-    const own = state.phones.own_numbers.filter((each) => each.receives);
-    const others = state.phones.phones.filter((each) => each.number !== this.number);
-    const given = await ask({
-      title: "New message",
-      words: "To one of the company’s numbers; with other phones besides it is a group text.",
-      fields: [
-        {
-          name: "to",
-          label: "To",
-          kind: "select",
-          value: usualNumber(),
-          options: own.map((each) => [each.number, `${written(each.number)}, ${each.owner}`]),
-        },
-        ...others.map((each) => ({
-          name: each.number,
-          label: `and ${calledBy(each.number)}`,
-          kind: "checkbox",
-        })),
-      ],
-      yes: "Write",
-    });
-    if (!given) return;
-    this.open(
-      keyOf([given.to, ...others.map((each) => each.number).filter((number) => given[number])]),
-    );
-    this.box.focus();
-  }
-
-  async settings() {
-    const { phone } = this;
-    const given = await ask({
-      title: `${phone.name || "Phone"}, ${written(phone.number)}`,
-      fields: [
-        { name: "name", label: "Name", value: phone.name },
-        {
-          name: "fails_with",
-          label: "What becomes of texts to it",
-          kind: "select",
-          value: phone.fails_with,
-          options: CARRIER_CODES,
-        },
-        {
-          name: "reports",
-          label: "Its carrier confirms delivery",
-          kind: "checkbox",
-          value: phone.reports,
-        },
-        {
-          name: "has_opted_out",
-          label: "It has opted out of the company’s texts",
-          kind: "checkbox",
-          value: phone.opted_out_of.length > 0,
-        },
-      ],
-      yes: "Save",
-    });
-    if (!given) return;
-    const { has_opted_out: isOut, ...rest } = given;
-    const change = isOut === phone.opted_out_of.length > 0 ? rest : given;
-    await quietly(act(`/ringcentral/phones/${encodeURIComponent(this.number)}`, change));
-    await refresh("phones");
-  }
 }
 
 const spaced = (number) => number.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "+1 $1 $2 $3");
-const nameIn = (number) => (ownNumber(number) ? state.phones.company : calledBy(number));
-
-function subtitle(others) {
-  return others.length === 1 ? written(others[0]) : `${others.length + 1} people`;
-}
-
-/** What its owner would not see, but whoever tries the bridge must know. */
-function remarksOn(phone, key) {
-  const others = key === null ? phone.opted_out_of : key.split(",");
-  const code = CARRIER_CODES.find(([each]) => each === phone.fails_with);
-  return [
-    phone.opted_out_of.some((number) => others.includes(number)) &&
-      "Opted out: the carrier stops texts to this phone",
-    phone.fails_with &&
-      `Texts to it fail: ${code ? code[1].toLowerCase().replace(/sms-.*?(?=\))/, (found) => found.toUpperCase()) : phone.fails_with}`,
-    !phone.reports && "Its carrier sends no receipts",
-  ].filter(Boolean);
-}
-
-function face(others, size = "medium") {
-  const phones = others.filter((number) => !ownNumber(number));
-  if (phones.length)
-    return h(
-      "span.faces",
-      {},
-      phones.slice(0, 2).map((number) => phoneAvatar(number, size)),
-    );
-  return h(
-    "span.avatar.round.tone-company",
-    { class: size, "aria-hidden": "true" },
-    icon("people"),
-  );
-}
-
 function statusBar() {
   const bars = h(
     "span.bars",

@@ -2,11 +2,32 @@
 
 import { grow, h } from "./dom.js";
 import { decode } from "./mrkdwn.js";
-import { quietly, slackAct, state } from "./store.js";
+import { isRoot, isSystem } from "./reading.js";
+import { changed, quietly, slackAct, state } from "./store.js";
 
-let editLast = () => false;
-export const bindComposer = (given) => ({ editLast } = given);
-export const editLastOwn = (channel, thread) => editLast(channel, thread);
+let editing = null; // "channel ts"
+
+export const isEditing = (channel, message) => editing === `${channel.id} ${message.ts}`;
+
+export function startEditing(channel, message) {
+  editing = `${channel.id} ${message.ts}`;
+  changed();
+}
+
+function stopEditing() {
+  editing = null;
+  changed();
+}
+
+/** Arrow up: edit the last thing this person said here; false where there is none. */
+export function editLastOwn(channel, thread) {
+  const isHere = (each) => (thread ? [each.thread_ts, each.ts].includes(thread) : isRoot(each));
+  const last = channel.messages
+    .filter((each) => each.user === state.screen.me && isHere(each) && !isSystem(each))
+    .at(-1);
+  if (last) startEditing(channel, last);
+  return Boolean(last);
+}
 
 /** A message's markup as it was typed: names for ids, addresses for links. */
 export function typedText(markup) {
@@ -24,7 +45,8 @@ export function typedText(markup) {
   return decode(typed);
 }
 
-export function editForm(channel, message, done) {
+export function editForm(channel, message) {
+  const done = stopEditing;
   const before = typedText(message.text);
   const box = h("textarea", {
     rows: 1,

@@ -1,37 +1,17 @@
 // A list of messages: days, grouping by author, private answers, what can be done with each.
 
 import { blocks } from "./blocks.js";
-import { bindComposer, editForm } from "./editing.js";
-import { pickEmoji } from "./emoji.js";
-import { confirm, plain } from "./dialog.js";
-import {
-  button,
-  closePopovers,
-  h,
-  icon,
-  keepAtEnd,
-  popover,
-  reconcile,
-  settle,
-  toast,
-} from "./dom.js";
+import { editForm, isEditing } from "./editing.js";
+import { button, h, icon, keepAtEnd, reconcile, settle, toast } from "./dom.js";
 import { fileCard } from "./files.js";
-import { decode, emojiCharacter, mrkdwn } from "./mrkdwn.js";
+import { openThread, toolbar } from "./message_actions.js";
+import { emojiCharacter, mrkdwn } from "./mrkdwn.js";
 import { appAvatar, avatar } from "./people.js";
-import { notifiesMe, unreadReplies } from "./reading.js";
-import { go, nameOf, now, person, quietly, slackAct, state } from "./store.js";
+import { isSystem, notifiesMe, unreadReplies } from "./reading.js";
+import { nameOf, now, person, quietly, slackAct, state } from "./store.js";
 import { ago, clockTime, dayKey, dayName, fullTime, ofTs } from "./time.js";
 
 const GROUP_SECONDS = 300;
-let editing = null; // "channel ts"
-
-export function startEditing(channel, message) {
-  editing = message ? `${channel.id} ${message.ts}` : null;
-  drawAgain();
-}
-let drawAgain = () => {};
-export const onEditing = (draw) => (drawAgain = draw);
-
 /** Draw `list` (messages and private answers) into `place`; `view` says where that is. */
 export function drawMessages(place, channel, list, view) {
   keepAtEnd(place);
@@ -83,7 +63,6 @@ const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 const day = (at) => h("div.day", { role: "separator" }, h("span", {}, dayName(at)));
 const authorOf = (message) =>
   `${message.user || ""} ${message.username || ""} ${message.source || ""}`;
-const isSystem = (message) => /^(channel|group)_/.test(message.subtype || "");
 
 function follows(before, message) {
   if (!before || before.source || message.source || isSystem(before) || isSystem(message))
@@ -96,7 +75,7 @@ function follows(before, message) {
 }
 
 function messageItem(channel, message, view, isFollowing, today) {
-  const isEdited = editing === `${channel.id} ${message.ts}`;
+  const isEdited = isEditing(channel, message);
   const unread = view.thread ? 0 : unreadReplies(channel, message);
   const names = state.screen.people.length;
   const last = message.latest_reply && ago(ofTs(message.latest_reply));
@@ -138,7 +117,7 @@ function row(channel, message, { view, isFollowing, isEdited, unread }) {
     isPrivate ? h("div.whisper", {}, icon("eye"), "Only visible to you") : null,
     h("div.aside", {}, side),
     isEdited
-      ? editForm(channel, message, () => startEditing(null, null))
+      ? editForm(channel, message)
       : h(
           "div.content",
           {},
@@ -302,103 +281,3 @@ function threadLink(channel, message, unread) {
     h("span.detail", {}, `Last reply ${ago(ofTs(message.latest_reply))}`),
   );
 }
-
-export function openThread(channel, ts) {
-  go({ at: channel.kind === "im" ? state.route.at : channel.name, thread: ts });
-  document.querySelector("#thread textarea")?.focus();
-}
-
-// What can be done with a message
-
-function toolbar(channel, message, view, isPrivate) {
-  if (isPrivate || isSystem(message) || channel.is_archived || !channel.is_member) return null;
-  const react = (event) =>
-    pickEmoji(event.currentTarget, (name) =>
-      quietly(slackAct("react", { channel: channel.id, ts: message.ts, name })),
-    );
-  const isMine = message.user === state.screen.me;
-  return h(
-    "div.toolbar",
-    { role: "toolbar", "aria-label": "Message actions" },
-    button("Add a reaction", react, { class: "quiet" }, icon("smile")),
-    view.thread
-      ? null
-      : button(
-          "Reply in thread",
-          () => openThread(channel, message.thread_ts || message.ts),
-          { class: "quiet" },
-          icon("reply"),
-        ),
-    isMine
-      ? button(
-          "Edit message",
-          () => startEditing(channel, message),
-          { class: "quiet" },
-          icon("edit"),
-        )
-      : null,
-    button(
-      "More actions",
-      (event) => more(event.currentTarget, channel, message, isMine),
-      { class: "quiet" },
-      icon("more"),
-    ),
-  );
-}
-
-function more(anchor, channel, message, isMine) {
-  const item = (label, act, kind = "") =>
-    h(
-      "button.menu-item",
-      { type: "button", role: "menuitem", class: kind, onclick: () => (closePopovers(), act()) },
-      label,
-    );
-  const mayDelete = isMine || ["administrator", "owner"].includes(person(state.screen.me)?.role);
-  const copy = () =>
-    navigator.clipboard
-      ?.writeText(decode(message.shown || message.text))
-      .then(() => toast("Copied."));
-  const rows = [
-    ...(state.screen.app.shortcuts || [])
-      .filter((each) => each.type === "message")
-      .map((each) =>
-        item(`${each.name} · ${state.screen.app.name}`, () =>
-          quietly(
-            slackAct("message_shortcut", {
-              channel: channel.id,
-              ts: message.ts,
-              callback_id: each.callback_id,
-            }),
-          ),
-        ),
-      ),
-    item("Copy text", copy),
-    isMine ? item("Edit message", () => startEditing(channel, message)) : null,
-    mayDelete ? item("Delete message", () => remove(channel, message), "danger") : null,
-  ];
-  popover(anchor, h("div.menu", { role: "menu" }, rows), { right: true });
-}
-
-async function remove(channel, message) {
-  const isSure = await confirm({
-    title: plain("Delete message"),
-    text: plain("Are you sure you want to delete this message? This cannot be undone."),
-    confirm: plain("Delete"),
-    style: "danger",
-  });
-  if (isSure) await quietly(slackAct("delete", { channel: channel.id, ts: message.ts }));
-}
-
-bindComposer({
-  editLast(channel, thread) {
-    const isHere = (each) =>
-      thread
-        ? each.thread_ts === thread || each.ts === thread
-        : !each.thread_ts || each.thread_ts === each.ts;
-    const last = channel.messages
-      .filter((each) => each.user === state.screen.me && isHere(each) && !isSystem(each))
-      .at(-1);
-    if (last) startEditing(channel, last);
-    return Boolean(last);
-  },
-});

@@ -14,6 +14,8 @@ export function markRead(name, ts) {
 export const isRoot = (message) =>
   !message.thread_ts || message.thread_ts === message.ts || message.broadcast;
 
+export const isSystem = (message) => /^(channel|group)_/.test(message.subtype || "");
+
 function notifies(message) {
   const { users = [], usergroups = [], broadcasts = [] } = message.pings || {};
   const mine = (id) =>

@@ -1,6 +1,6 @@
 // Slack's sidebar: channels, direct messages, the app, and who is being acted as.
 
-import { ask as askFor } from "./dialog.js";
+import { ask } from "./dialog.js";
 import { button, closePopovers, h, icon, popover, redraw } from "./dom.js";
 import { avatar } from "./people.js";
 import { unreadInThreads, unreadOf } from "./reading.js";
@@ -211,7 +211,7 @@ function choosePerson(anchor) {
 }
 
 async function addChannel() {
-  const given = await askFor({
+  const given = await ask({
     title: "Create a channel",
     fields: [
       { name: "name", label: "Name", placeholder: "e.g. night-shift", required: true },
