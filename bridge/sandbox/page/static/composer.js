@@ -189,6 +189,11 @@ async function say(parts, where, text, picked) {
 async function command(where, text) {
   const [, name, rest] = /^(\/\S*)\s*([^]*)$/.exec(text);
   if (!where.thread_ts && (await runOwnCommand(name, rest, where.channel))) return;
-  await act("/slack/type_command", { user: state.route.as, ...where, name, text: rest });
-  noticed("commanded");
+  const result = await act("/slack/type_command", {
+    user: state.route.as,
+    ...where,
+    name,
+    text: rest,
+  });
+  if (rest && !result.refused) noticed("commanded");
 }
