@@ -106,11 +106,11 @@ class SandboxProcess:
 
     # Asking and acting
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, /) -> Any:
         """What a GET answers."""
         return self.http.get(path).raise_for_status().json()
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         """What a POST of these arguments answers."""
         return self.http.post(path, json=body).raise_for_status().json()
 

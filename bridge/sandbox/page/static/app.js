@@ -19,9 +19,9 @@ function render() {
   renderTabs();
   if (state.bridge) renderBar();
   if (state.screen) {
-    renderChannel();
     renderThread();
-    renderSidebar(); // after them: what they show has been read
+    renderChannel(); // after it: what the thread shows is no news in the channel
+    renderSidebar(); // after both: what they show has been read
     renderModal();
   }
   if (state.phones) renderPhones();
