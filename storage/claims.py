@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     Select,
     Update,
     and_,
@@ -31,6 +30,7 @@ from storage.database import signal
 from storage.deliveries import SIGNAL, is_unsettled
 from storage.inserts import insert
 from storage.tables import OPEN_STATES, Attempt, Delivery, Gate
+from storage.updates import run_update
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def wait_again(
     }
     if counts:
         values["attempts"] = Delivery.attempts + 1
-    waiting = _rows(
+    waiting = run_update(
         session,
         update(Delivery)
         .where(
@@ -270,7 +270,7 @@ def take_back_start(
         col(Attempt.worker) == worker,
         col(Attempt.outcome).is_(None),
     )
-    _rows(session, unended.values(outcome="later", reported=True, settled_at=machine_now))
+    run_update(session, unended.values(outcome="later", reported=True, settled_at=machine_now))
     for state in ("claimed", "started"):
         wait_again(
             session,
@@ -372,7 +372,7 @@ def _open_newer(delivery_id: int, due_at: datetime) -> Update:
 
 def become_unsure(session: Session, delivery_id: int, claim_name: str, look_at: datetime) -> bool:
     """A started attempt whose end nobody knows: it is looked up at `look_at`."""
-    unsure = _rows(
+    unsure = run_update(
         session,
         update(Delivery)
         .where(
@@ -423,7 +423,7 @@ def claim_look(
 ) -> bool:
     """Take one look for this worker; `again_at` is when another may, should this one die."""
     return (
-        _rows(
+        run_update(
             session,
             update(Delivery)
             .where(
@@ -441,7 +441,7 @@ def look_again(
     session: Session, delivery_id: int, claim_name: str, look_at: datetime, *, answered: bool
 ) -> None:
     """The look decided nothing yet; `answered` is false where the provider did not answer it."""
-    again = _rows(
+    again = run_update(
         session,
         update(Delivery)
         .where(
@@ -553,9 +553,3 @@ def _get_another(delivery_id: int) -> SelectOfScalar[int | None]:
         is_unsettled(), col(Delivery.lane) == lane, col(Delivery.state).in_(OPEN_STATES)
     )
     return more.limit(1)
-
-
-def _rows(session: Session, statement: Any) -> int:
-    result = session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(result, CursorResult), "an UPDATE without RETURNING"
-    return result.rowcount

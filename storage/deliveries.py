@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, CursorResult, Update, func, literal_column, update
+from sqlalchemy import ColumnElement, Update, func, literal_column, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -17,6 +17,7 @@ from storage import prepared
 from storage.database import insert_ignore, signal
 from storage.ids import new_marker
 from storage.tables import UNSETTLED_STATES, Attempt, Conversation, Delivery, Message
+from storage.updates import run_update
 
 SIGNAL = "deliveries"
 NOT_STARTED = ("waiting", "claimed")
@@ -136,7 +137,7 @@ def change_unstarted(
 
     A claim in between loses its delivery: its start compares the claim, which is gone.
     """
-    changed = _run(
+    changed = run_update(
         session,
         _unstarted(subject_type, subject_id, side).values(
             state="waiting",
@@ -155,7 +156,7 @@ def cancel_unstarted(
     session: Session, subject_type: str, subject_id: int, side: str, reason: str, now: datetime
 ) -> bool:
     """Cancel what no attempt has started; False where it is too late."""
-    cancelled = _run(
+    cancelled = run_update(
         session,
         _unstarted(subject_type, subject_id, side).values(
             state="cancelled", claim=None, lease_until_at=None, reason=reason, settled_at=now
@@ -181,7 +182,7 @@ def reopen(
 
     Behind the same gate, or behind another one, as of a login that came in the place of the old.
     """
-    reopened = _run(
+    reopened = run_update(
         session,
         update(Delivery)
         .where(
@@ -223,7 +224,7 @@ def move_to_gate(session: Session, inbox_id: int, gate: str) -> None:
         col(Delivery.gate) != gate,
         col(Delivery.subject_id).in_(texts),
     )
-    if _run(session, owed.values(gate=gate)):
+    if run_update(session, owed.values(gate=gate)):
         signal(session, SIGNAL)
 
 
@@ -231,7 +232,7 @@ def settle_parked(
     session: Session, subject_type: str, subject_id: int, side: str, state: str, now: datetime
 ) -> bool:
     """A person's word on what the bridge could not tell; False where it was settled meanwhile."""
-    settled = _run(
+    settled = run_update(
         session,
         update(Delivery)
         .where(
@@ -257,13 +258,13 @@ def bring_forward(session: Session, lane: str, due_at: datetime, reason: str | N
     )
     if reason is not None:
         waiting = waiting.where(col(Delivery.reason) == reason)
-    if _run(session, waiting.values(due_at=due_at)):
+    if run_update(session, waiting.values(due_at=due_at)):
         signal(session, SIGNAL)
 
 
 def release(session: Session, side: str, reason: str, now: datetime) -> int:
     """Make due now what waits on a side for this reason; how many that were."""
-    released = _run(
+    released = run_update(
         session,
         update(Delivery)
         .where(
@@ -314,9 +315,3 @@ def _unstarted(subject_type: str, subject_id: int, side: str) -> Update:
         col(Delivery.side) == side,
         col(Delivery.state).in_(NOT_STARTED),
     )
-
-
-def _run(session: Session, statement: Update) -> int:
-    result = session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(result, CursorResult), "an UPDATE without RETURNING"
-    return result.rowcount

@@ -21,6 +21,8 @@ from storage.database import Database
 from storage.ids import new_marker
 from storage.postgres import RECONNECT_SECONDS, connect_alone
 
+UNLOCK_SECONDS = 1.0
+
 log = structlog.get_logger()
 
 
@@ -69,7 +71,10 @@ class Liveness:
     async def _keep(self, url: URL, connection: psycopg.AsyncConnection[Any]) -> None:
         while not self._released.is_set():
             async with connection:
-                await _until_cut(connection)
+                try:
+                    await _until_cut(connection)
+                finally:
+                    await _unlock(connection)
             self.lost.set()
             log.warning("liveness.lost", name=self.name)
             connection = await self._lock_again(url)
@@ -106,6 +111,13 @@ async def _until_cut(connection: psycopg.AsyncConnection[Any]) -> None:
     with suppress(psycopg.Error):
         async for _ in connection.notifies():
             pass
+
+
+async def _unlock(connection: psycopg.AsyncConnection[Any]) -> None:
+    # the end of a session releases its locks too, but only when the server comes to it
+    with suppress(psycopg.Error, TimeoutError):
+        async with asyncio.timeout(UNLOCK_SECONDS):
+            await connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 def _file_of(database_path: Path, name: str) -> Path:

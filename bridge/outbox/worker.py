@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from bridge import clock, meters
@@ -44,11 +44,10 @@ from bridge.outbox.outcome import (
 )
 from bridge.outbox.settling import Settler, Timing, detail_of, goes_stale, word_of
 from storage import claims, deliveries
-from storage.database import CommitUnknown, Database, DatabaseBusy
+from storage.database import Database
+from storage.errors import DATABASE_AWAY
 from storage.liveness import Liveness, is_alive
 from storage.tables import Attempt, Delivery
-
-AWAY = (DatabaseBusy, CommitUnknown, OperationalError, InterfaceError)  # the database, for now
 
 log = structlog.get_logger()
 
@@ -158,7 +157,7 @@ class Worker:
         claim_name = f"{self._liveness.name}/{next(self._numbers)}"
         try:
             batch = await self._database.write(self._claim, claim_name, self._clock.now(), free)
-        except AWAY:
+        except DATABASE_AWAY:
             # whether or not it was committed nothing was sent, and only we know that
             await self._persist(self._settler.write_none_sent, claim_name, self._liveness.name)
             raise
@@ -306,7 +305,7 @@ class Worker:
     async def _begin(self, delivery: Claimed, ready: Ready) -> tuple[int, datetime] | None:
         try:
             return await self._database.write(self._start, delivery, ready)
-        except AWAY:
+        except DATABASE_AWAY:
             # whether or not it was committed nothing was sent, and only we know that
             await self._persist(self._settler.write_not_started, delivery, self._liveness.name)
             return None
@@ -370,7 +369,7 @@ class Worker:
             try:
                 await self._database.write(unit, *args)
                 return
-            except AWAY:
+            except DATABASE_AWAY:
                 if clock.monotonic() + wait_seconds > until:
                     raise
                 log.warning("outbox.settle_delayed", wait_seconds=wait_seconds)

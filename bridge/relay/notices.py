@@ -8,8 +8,10 @@ from typing import Any
 from sqlmodel import Session
 
 from bridge.relay import lanes
+from bridge.relay.texts import SIDE_NAMES
 from storage import deliveries, inboxes, notices, workspaces
 from storage.deliveries import Owed
+from storage.kept import keep_event
 from storage.tables import Message, Thread
 
 
@@ -108,3 +110,17 @@ def tell_administrators(
                 now=now,
             )
     return told
+
+
+def keep_not_understood(
+    session: Session, side: str, key: str, reason: str, body: str, now: datetime
+) -> None:
+    """Keep what is authentic and not understood, and tell the administrators of its reason."""
+    if keep_event(session, side, key, reason, body, now):
+        tell_administrators(
+            session,
+            f"not_understood:{side}:{reason}:{now.date()}",
+            "not_understood",
+            {"side": SIDE_NAMES[side], "reason": reason},
+            now,
+        )

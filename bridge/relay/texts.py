@@ -6,6 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+SIDE_NAMES = {"slack": "Slack", "ringcentral": "RingCentral"}
+
+
+def storable(text: str) -> str:
+    """Without what no database takes: PostgreSQL knows no NUL, and none knows half a character."""
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
 
 @dataclass(frozen=True)
 class AttachmentNote:

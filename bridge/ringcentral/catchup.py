@@ -21,11 +21,11 @@ from bridge import arrivals
 from bridge.clock import Clock, machine_now, monotonic, wait_at_most
 from bridge.outbox.gates import BULK
 from bridge.relay.crossings import release_gap
-from bridge.relay.notices import tell_administrators
-from bridge.relay.texts import CarrierRecord
+from bridge.relay.notices import keep_not_understood, tell_administrators
+from bridge.relay.texts import CarrierRecord, storable
 from bridge.ringcentral.client import RingCentralClient
-from bridge.ringcentral.inbound import fault_of, keep_notification
-from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time, storable
+from bridge.ringcentral.inbound import fault_of
+from bridge.ringcentral.parse import NotUnderstood, parse_record, parse_time, record_time
 from bridge.ringcentral.problems import Problem, Refusal
 from bridge.ringcentral.render import render_time
 from bridge.ringcentral.stores import read_store
@@ -350,7 +350,7 @@ def _is_history(session: Session, record: CarrierRecord, since_at: Mapping[str, 
 def keep_record(session: Session, store: str, record: Record, reason: str, now: datetime) -> None:
     """Keep a record that was not understood, once in each of its versions."""
     key = storable(f"{store}/{record.get('id')}/{record.get('lastModifiedTime')}")
-    keep_notification(session, key, reason, json.dumps(record), now)
+    keep_not_understood(session, "ringcentral", key, reason, json.dumps(record), now)
 
 
 def _tell_stuck(session: Session, store: str, why: str, now: datetime) -> None:

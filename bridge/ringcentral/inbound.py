@@ -25,7 +25,8 @@ from starlette.responses import Response
 
 from bridge import arrivals, meters
 from bridge.clock import Clock, machine_now, monotonic
-from bridge.relay.notices import tell_administrators
+from bridge.relay.notices import keep_not_understood
+from bridge.relay.texts import storable
 from bridge.ringcentral.parse import (
     InstantSms,
     Notification,
@@ -33,12 +34,10 @@ from bridge.ringcentral.parse import (
     Store,
     StoreChanged,
     parse_notification,
-    storable,
 )
 from storage import cursors, inboxes, subscriptions
 from storage.database import Database
 from storage.errors import DATABASE_AWAY
-from storage.kept import keep_event
 
 log = structlog.get_logger(__name__)
 
@@ -141,7 +140,8 @@ class Webhook:
     async def _keep(self, body: bytes, reason: str) -> str:
         key = _event_key(body)
         await self._database.write(
-            keep_notification,
+            keep_not_understood,
+            "ringcentral",
             key,
             reason,
             body.decode("utf-8", "backslashreplace"),
@@ -162,18 +162,6 @@ def receive_notification(
             return "changed" if cursors.mark_due(session, store, machine_at) else "not_ours"
         case _:
             return "uninteresting"
-
-
-def keep_notification(session: Session, key: str, reason: str, body: str, now: datetime) -> None:
-    """Keep what was not understood, and tell the administrators, once for the same one."""
-    if keep_event(session, "ringcentral", key, reason, body, now):
-        tell_administrators(
-            session,
-            f"not_understood:ringcentral:{reason}:{now.date()}",
-            "not_understood",
-            {"side": "RingCentral", "reason": reason},
-            now,
-        )
 
 
 def fault_of(error: BaseException) -> dict[str, str]:

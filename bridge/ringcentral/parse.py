@@ -11,7 +11,7 @@ from typing import Any
 import phonenumbers
 
 from bridge.relay.numbers import UNKNOWN_NUMBER, is_withheld
-from bridge.relay.texts import AttachmentNote, CarrierRecord
+from bridge.relay.texts import AttachmentNote, CarrierRecord, storable
 
 LONGEST_SHORT_CODE = 6
 
@@ -276,11 +276,6 @@ def _mapping(value: object, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise NotUnderstood(f"{what} is not an object")
     return value
-
-
-def storable(text: str) -> str:
-    """Without what no database takes: PostgreSQL knows no NUL, and none knows half a character."""
-    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from bridge import meters
 from bridge.clock import Clock
 from bridge.relay import changes, crossings, notices
-from bridge.relay.texts import Reply, ReplyDeletion, ReplyEdit
+from bridge.relay.texts import Reply, ReplyDeletion, ReplyEdit, storable
 from bridge.slack import parse
 from bridge.slack.installation import Installation
 from bridge.slack.outcomes import CHANNEL_AWAY
@@ -30,7 +30,6 @@ from bridge.slack.parse import (
 from bridge.slack.people import People
 from storage import deliveries
 from storage.database import Database
-from storage.kept import keep_event
 
 log = structlog.get_logger(__name__)
 
@@ -60,9 +59,13 @@ class Inbound:
         """Keep what is authentic but not understood, encrypted, and tell the administrators."""
         digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         key = f"slack:{event_id if isinstance(event_id, str) else digest}"[:200]
-        kept = parse.storable(text)
         await self._database.write(
-            _keep, parse.storable(key), parse.storable(reason), kept, self._clock.now()
+            notices.keep_not_understood,
+            "slack",
+            storable(key),
+            storable(reason),
+            storable(text),
+            self._clock.now(),
         )
         meters.EVENTS.labels("slack", "not_understood").inc()
         log.warning("slack.event_kept", reason=reason)
@@ -139,14 +142,3 @@ def _tell_channel_lost(session: Session, lost: ChannelLost, now: datetime) -> No
         {"channel_id": lost.channel_id, "how": lost.how},
         now,
     )
-
-
-def _keep(session: Session, key: str, reason: str, text: str, now: datetime) -> None:
-    if keep_event(session, "slack", key, reason, text, now):
-        notices.tell_administrators(
-            session,
-            f"not_understood:slack:{reason}:{now:%Y-%m-%d}",
-            "not_understood",
-            {"side": "Slack", "reason": reason},
-            now,
-        )

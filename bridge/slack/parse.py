@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bridge.relay.texts import AttachmentNote, Reply, ReplyDeletion, ReplyEdit
+from bridge.relay.texts import AttachmentNote, Reply, ReplyDeletion, ReplyEdit, storable
 
 SPOKEN_SUBTYPES = (None, "file_share", "thread_broadcast")
 LOST_CHANNEL_EVENTS = {
@@ -304,12 +304,6 @@ def parse_click(body: Body, action: Body) -> Click:
         clicked_ts=_text(action, "action_ts"),
         response_url=_text(body, "response_url"),
     )
-
-
-def storable(text: str) -> str:
-    """Text that both databases take: no NUL, and no half of a surrogate pair as JSON can name."""
-    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return whole.replace("\0", "")
 
 
 def _words(message: Body) -> str:

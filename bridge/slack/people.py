@@ -9,9 +9,9 @@ from typing import Any
 
 from bridge.clock import Clock
 from bridge.outbox.outcome import Refused, TryLater
+from bridge.relay.texts import storable
 from bridge.slack import markup as marks
 from bridge.slack.client import SlackClient, SlackProblem, SlackRefused, within
-from bridge.slack.parse import storable
 from storage import people as rows
 from storage.database import Database
 from storage.tables import SlackPerson

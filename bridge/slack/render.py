@@ -15,7 +15,7 @@ from typing import Any, assert_never
 
 from bridge.relay.numbers import format_number, is_unknown
 from bridge.relay.reasons import REASONS, explain, is_own, may_be_retried
-from bridge.relay.texts import OwnNumber
+from bridge.relay.texts import SIDE_NAMES, OwnNumber
 from bridge.relay.waiting import Wait, Waits
 from bridge.slack.markup import safe_blocks, safe_fallback, safe_name, slack_escape
 
@@ -429,7 +429,6 @@ WAITING_NOUNS = {
     "shown": ("message to show in Slack", "messages to show in Slack"),
     "other": ("mark, card or answer in Slack", "marks, cards and answers in Slack"),
 }
-SIDE_NAMES = {"slack": "Slack", "ringcentral": "RingCentral"}
 
 
 def status(found: Waits) -> str:
