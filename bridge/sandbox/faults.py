@@ -50,8 +50,8 @@ class Fault:
     - drop_after: done, then the connection is aborted before any answer.
     - duplicate: the notification is sent `copies` times. delay: sent `seconds` later. lose: never
       sent.
-    - reorder: held until the next notification has gone (or `seconds`, 5 if not said, passed);
-      one that matches while another is held goes at once, so that the two change places.
+    - reorder: held until the next one that the rule is about has gone (or `seconds`, 5 if not said,
+      passed); one that matches while another is held goes at once, so that the two change places.
     """
 
     kind: Kind
@@ -71,10 +71,11 @@ class Fault:
         return self.times is not None and self.hits >= self.times
 
     def matches(self, method: str, path: str) -> bool:
+        return not self.is_used_up and self.is_about(method, path)
+
+    def is_about(self, method: str, path: str) -> bool:
         return (
-            not self.is_used_up
-            and re.fullmatch(self.method, method) is not None
-            and re.search(self.path, path) is not None
+            re.fullmatch(self.method, method) is not None and re.search(self.path, path) is not None
         )
 
 
@@ -83,7 +84,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.rules: list[Fault] = []
-        self._held: list[asyncio.Event] = []
+        self._held: list[tuple[Fault, asyncio.Event]] = []
         self.changed: Callable[[], None] = lambda: None
 
     def add(
@@ -114,7 +115,7 @@ class Faults:
         """Forget all rules, or those of one name, and let go what is held back."""
         self.rules[:] = [] if name is None else [each for each in self.rules if each.name != name]
         self.changed()
-        for held in self._held:
+        for _, held in self._held:
             held.set()
 
     def _take(self, kinds: frozenset[str], method: str, path: str) -> Fault | None:
@@ -146,29 +147,30 @@ class Faults:
         is_overtaking = fault is not None and fault.kind == "reorder" and bool(self._held)
         if fault is None or fault.kind == "duplicate" or is_overtaking:
             await send()
-            self._let_go_held()
+            self._let_go_held(event)
             for _ in range(fault.copies - 1 if fault and fault.kind == "duplicate" else 0):
                 await send()
         elif fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
             await send()
         elif fault.kind == "reorder":
-            await self._wait_for_the_next(fault.seconds or 5.0)
+            await self._wait_for_the_next(fault)
             await send()
 
-    def _let_go_held(self) -> None:
-        for held in self._held:
-            held.set()
+    def _let_go_held(self, event: str) -> None:
+        for fault, held in self._held:
+            if fault.is_about("", event):  # what follows a text by itself overtakes nothing
+                held.set()
 
-    async def _wait_for_the_next(self, timeout_seconds: float) -> None:
-        held = asyncio.Event()
-        self._held.append(held)
+    async def _wait_for_the_next(self, fault: Fault) -> None:
+        waiting = (fault, asyncio.Event())
+        self._held.append(waiting)
         try:
-            await asyncio.wait_for(held.wait(), timeout_seconds)
+            await asyncio.wait_for(waiting[1].wait(), fault.seconds or 5.0)
         except TimeoutError:
             return
         finally:
-            self._held.remove(held)
+            self._held.remove(waiting)
 
     def routes(self) -> list[web.RouteDef]:
         """HTTP control: POST, GET and DELETE /_sandbox/faults[?name=]; a body is of `Fault`."""

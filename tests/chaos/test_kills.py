@@ -6,9 +6,10 @@ The bridge is a child process that is really killed. The simulators and this tes
 import asyncio
 import random
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,6 +196,7 @@ async def test_a_kill_at_each_step_of_a_command_loses_and_doubles_nothing(
         for number, step in enumerate(COMMAND_STEPS):
             await made.restart(dies_at=step, once_armed=True)
             await made.until_all(texts, texts)
+            await made.until(lambda: not _owed(tmp_path), "nothing owed of what was before")
             made.armed_by.touch()
             texts.append(f"typed at {step}")
             typed = f"+1415555{140 + number:04d} {texts[-1]}"
@@ -257,6 +259,14 @@ async def _die_at_each(made: Rig, steps: Sequence[str]) -> None:
     await _settled(made)
     assert made.shown() == Counter(sent_in)
     assert made.texted() == Counter(sent_out)
+
+
+def _owed(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "bridge.db")) as database:
+        (count,) = database.execute(
+            "SELECT count(*) FROM delivery WHERE settled_at IS NULL"
+        ).fetchone()
+    return int(count)
 
 
 async def _reply(made: Rig, text: str) -> None:
