@@ -29,17 +29,20 @@ from storage import prepared
 from storage.database import signal
 from storage.deliveries import SIGNAL, is_unsettled
 from storage.inserts import insert
-from storage.tables import OPEN_STATES, Attempt, Delivery, Gate
+from storage.tables import OPEN_STATES, Attempt, Delivery, Gate, GateTurn
 from storage.updates import run_update
 
 
 @dataclass(frozen=True)
 class Due:
-    """The head of a lane that may go now."""
+    """The head of a lane that may go now; `place` is its turn behind its gate, from 1."""
 
     id: int
+    side: str
     gate: str
+    source: str
     priority: int
+    place: int
 
 
 def find_due(
@@ -48,13 +51,15 @@ def find_due(
     now: datetime,
     machine_now: datetime,
     per_gate: int,
-    limit: int,
+    limit: int | None = None,
     resting: Collection[tuple[str, int]] = (),
 ) -> list[Due]:
-    """Lane heads that are due behind gates not closed: pages first, then the longest due.
+    """Lane heads that are due behind gates not closed: pages first, then in turn.
 
-    At most `per_gate` of each gate, and none behind a `resting` one (gate and priority), so that
-    a long queue behind one never hides the others.
+    Behind a gate its sources take turns, each with what is longest due: first the source that was
+    served longest ago, and the second of one comes after the first of every other. At most
+    `per_gate` of each gate, and none behind a `resting` one (gate and priority), so that a long
+    queue behind one never hides the others.
     """
     heads = [Due(*row) for row in _find_due(session, now, machine_now, per_gate)]
     return [each for each in heads if (each.gate, each.priority) not in resting][:limit]
@@ -62,17 +67,27 @@ def find_due(
 
 @prepared.rows
 def _find_due(now: datetime, machine_now: datetime, per_gate: int) -> Select[tuple[Any, ...]]:
-    place = func.row_number().over(
-        partition_by=Delivery.gate,
-        order_by=(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id)),
+    place_in_source = func.row_number().over(
+        partition_by=(col(Delivery.gate), col(Delivery.priority), col(Delivery.source)),
+        order_by=(col(Delivery.due_at), col(Delivery.id)),
     )
     heads = (
         select_columns(
             col(Delivery.id),
+            col(Delivery.side),
             col(Delivery.gate),
+            col(Delivery.source),
             col(Delivery.priority),
             col(Delivery.due_at),
-            place.label("place"),
+            col(GateTurn.served_at),
+            place_in_source.label("place_in_source"),
+        )
+        .outerjoin(
+            GateTurn,
+            and_(
+                col(GateTurn.gate) == col(Delivery.gate),
+                col(GateTurn.source) == col(Delivery.source),
+            ),
         )
         .where(
             is_unsettled(),
@@ -83,10 +98,24 @@ def _find_due(now: datetime, machine_now: datetime, per_gate: int) -> Select[tup
         )
         .subquery()
     )
+    place = func.row_number().over(
+        partition_by=heads.c.gate,
+        order_by=(
+            heads.c.priority,
+            heads.c.place_in_source,
+            heads.c.served_at.nulls_first(),
+            heads.c.due_at,
+            heads.c.id,
+        ),
+    )
+    in_turn = select_columns(heads, place.label("place")).subquery()
+    wanted = in_turn.c
     return (
-        select_columns(heads.c.id, heads.c.gate, heads.c.priority)
-        .where(heads.c.place <= per_gate)
-        .order_by(heads.c.priority, heads.c.due_at, heads.c.id)
+        select_columns(
+            wanted.id, wanted.side, wanted.gate, wanted.source, wanted.priority, wanted.place
+        )
+        .where(wanted.place <= per_gate)
+        .order_by(wanted.priority, wanted.place, wanted.due_at, wanted.id)
     )
 
 

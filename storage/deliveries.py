@@ -35,7 +35,10 @@ def is_unsettled(delivery: type[Delivery] = Delivery) -> ColumnElement[bool]:
 
 @dataclass(frozen=True)
 class Owed:
-    """A delivery to enqueue. `due_at` is product time; `priority` 0 page to 3 bulk."""
+    """A delivery to enqueue. `due_at` is product time; `priority` 0 page to 3 bulk.
+
+    `source` is who takes turns with others behind the gate; without one all are one source.
+    """
 
     subject_type: str
     subject_id: int
@@ -45,6 +48,7 @@ class Owed:
     lane_order: str
     gate: str
     due_at: datetime
+    source: str = ""
     priority: int = 1
     part: int = 0
     reason: str | None = None

@@ -299,7 +299,8 @@ class Delivery(Row, table=True):
     time; no byte has left), started (bytes may have left), unsure (being looked up at
     `look_at`), then one of accepted, refused, parked (a person decides), cancelled.
     The first four are open and hold up their lane. `priority` is 0 page, 1 reply, 2 automatic,
-    or 3 bulk.
+    or 3 bulk. `source` is whose it is (an inbox, a channel): those who share a gate that has too
+    few permits take turns.
     `version` counts the states a display delivery was asked to show; `shown_version` is the one
     shown.
     """
@@ -333,6 +334,7 @@ class Delivery(Row, table=True):
     lane: str
     lane_order: str
     gate: str
+    source: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     priority: int = 1
     state: str = "waiting"
     due_at: datetime = _time()
@@ -379,6 +381,16 @@ class Gate(Row, table=True):
     key: str = Field(primary_key=True)
     closed_until_at: datetime | None = _time(optional=True)
     grants: Any = Field(default_factory=dict, sa_type=JSON)
+
+
+class GateTurn(Row, table=True):
+    """When a source was last let through a gate that had fewer permits than were wanted."""
+
+    __tablename__ = "gate_turn"
+
+    gate: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    served_at: datetime = _time()
 
 
 class Answer(Row, table=True):

@@ -287,6 +287,7 @@ def _owe_text(
     session: Session, inbox: Inbox, message: Message, lane_order: str, now: datetime
 ) -> None:
     assert message.id is not None, "numbered by the flush"
+    assert inbox.id is not None, "read from its table"
     deliveries.enqueue(
         session,
         Owed(
@@ -297,6 +298,7 @@ def _owe_text(
             lane=lanes.texted_lane(message.conversation_id),
             lane_order=lane_order,
             gate=lanes.send_gate(inbox.login_id),
+            source=lanes.source_of_inbox(inbox.id),
             due_at=now + timedelta(seconds=inbox.hold_seconds),
         ),
         now,

@@ -85,6 +85,7 @@ def enqueue_mark(
             lane=lanes.mark_lane(message_id),
             lane_order=lanes.place(now, kind),
             gate=lanes.method_gate(thread.team_id, method),
+            source=thread.channel_id,
             due_at=now,
             priority=2,
         ),
