@@ -67,55 +67,57 @@ def find_due(
 
 @prepared.rows
 def _find_due(now: datetime, machine_now: datetime, per_gate: int) -> Select[tuple[Any, ...]]:
-    place_in_source = func.row_number().over(
-        partition_by=(col(Delivery.gate), col(Delivery.priority), col(Delivery.source)),
-        order_by=(col(Delivery.due_at), col(Delivery.id)),
-    )
-    heads = (
-        select_columns(
-            col(Delivery.id),
-            col(Delivery.side),
-            col(Delivery.gate),
-            col(Delivery.source),
-            col(Delivery.priority),
-            col(Delivery.due_at),
-            col(GateTurn.served_at),
-            place_in_source.label("place_in_source"),
-        )
-        .outerjoin(
-            GateTurn,
-            and_(
-                col(GateTurn.gate) == col(Delivery.gate),
-                col(GateTurn.source) == col(Delivery.source),
-            ),
-        )
-        .where(
-            is_unsettled(),
-            col(Delivery.state) == "waiting",
-            col(Delivery.due_at) <= now,
-            ~_comes_after_another(in_flight_too=True),
-            ~_is_closed(machine_now),
-        )
-        .subquery()
-    )
+    head = _due_heads(now, machine_now).subquery().c
     place = func.row_number().over(
-        partition_by=heads.c.gate,
+        partition_by=head.gate,
         order_by=(
-            heads.c.priority,
-            heads.c.place_in_source,
-            heads.c.served_at.nulls_first(),
-            heads.c.due_at,
-            heads.c.id,
+            head.priority,
+            head.place_in_source,
+            head.served_at.nulls_first(),
+            head.due_at,
+            head.id,
         ),
     )
-    in_turn = select_columns(heads, place.label("place")).subquery()
-    wanted = in_turn.c
+    wanted = select_columns(*head, place.label("place")).subquery().c
     return (
         select_columns(
             wanted.id, wanted.side, wanted.gate, wanted.source, wanted.priority, wanted.place
         )
         .where(wanted.place <= per_gate)
         .order_by(wanted.priority, wanted.place, wanted.due_at, wanted.id)
+    )
+
+
+def _due_heads(now: datetime, machine_now: datetime) -> Select[tuple[Any, ...]]:
+    """Lane heads that may go now, numbered within their source, with its last turn."""
+    place_in_source = func.row_number().over(
+        partition_by=(col(Delivery.gate), col(Delivery.priority), col(Delivery.source)),
+        order_by=(col(Delivery.due_at), col(Delivery.id)),
+    )
+    its_turn = and_(
+        col(GateTurn.gate) == col(Delivery.gate), col(GateTurn.source) == col(Delivery.source)
+    )
+    columns: list[Any] = [
+        col(each)
+        for each in (
+            Delivery.id,
+            Delivery.side,
+            Delivery.gate,
+            Delivery.source,
+            Delivery.priority,
+            Delivery.due_at,
+            GateTurn.served_at,
+        )
+    ]
+    heads: Select[tuple[Any, ...]] = select_columns(
+        *columns, place_in_source.label("place_in_source")
+    )
+    return heads.outerjoin(GateTurn, its_turn).where(
+        is_unsettled(),
+        col(Delivery.state) == "waiting",
+        col(Delivery.due_at) <= now,
+        ~_comes_after_another(in_flight_too=True),
+        ~_is_closed(machine_now),
     )
 
 

@@ -73,6 +73,27 @@ def enqueue(session: Session, owed: Owed, now: datetime) -> bool:
     return inserted
 
 
+def owe_refused(session: Session, owed: Owed, reason: str, now: datetime) -> None:
+    """Put on file what is not to go unless a person says so: `reopen` then lets it."""
+    if enqueue(session, owed, now):
+        mine = (owed.subject_type, owed.subject_id, owed.side, owed.kind, owed.part)
+        _refuse(session, *mine, reason, now)
+
+
+@prepared.rowcount
+def _refuse(
+    subject_type: str,
+    subject_id: int,
+    side: str,
+    kind: str,
+    part: int,
+    reason: str,
+    settled_at: datetime,
+) -> Update:
+    mine = _owed(subject_type, subject_id, side, kind, part)
+    return mine.values(state="refused", reason=reason, settled_at=settled_at)
+
+
 def show_again(session: Session, owed: Owed, now: datetime) -> None:
     """Owe a display of today's state; what was not shown yet is coalesced into one.
 

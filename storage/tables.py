@@ -451,6 +451,27 @@ class Cursor(Row, table=True):
     due_at: datetime = _time()
 
 
+class ChannelCursor(Row, table=True):
+    """How far an inbox's channel has been read for replies that no event told of.
+
+    `read_to` is the ts of the newest message seen, `looked_at` machine time.
+    """
+
+    __tablename__ = "channel_cursor"
+
+    team_id: str = Field(primary_key=True)
+    channel_id: str = Field(primary_key=True)
+    read_to: str
+    looked_at: datetime | None = _time(optional=True)
+
+
+class Sign(Row, table=True):
+    """When any process last saw something happen, to some seconds of machine time."""
+
+    name: str = Field(primary_key=True)
+    seen_at: datetime = _time()
+
+
 class AuditEntry(Row, table=True):
     """What an administrator or a person's decision changed."""
 

@@ -56,6 +56,8 @@ SLACK_POST_BUDGET = Budget(10, 10)  # one message a second in a channel, short b
 # "Several hundred a minute" in a workspace (Slack, rate limits): the least that can mean.
 SLACK_POSTS_BUDGET = Budget(300, 60, kept_for_pages=20)
 SLACK_METHOD_BUDGETS = {  # requests a minute for a method in a workspace (Slack, tiers)
+    # Slack's pages say 50, its Java SDK 1 or a little more; a few in a row have to be possible
+    "apps.connections.open": Budget(5, 60),
     "chat.update": Budget(50, 60),
     "reactions.add": Budget(50, 60),
     "reactions.remove": Budget(20, 60),

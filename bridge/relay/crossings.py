@@ -187,9 +187,9 @@ def _owe_showing(
 def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     """Owe a reply's text to the conversation's phones.
 
-    Returns relayed, repeat, not_ours (no thread of ours), stillborn (deleted before it came), or
-    refused (told in the thread). Raises CardInFlight where the thread may be ours: Slack tells
-    again what was not acknowledged.
+    Returns relayed, repeat, not_ours (no thread of ours), stillborn (deleted before it came),
+    offered (written so long ago that its author is asked in the thread), or refused (told there).
+    Raises CardInFlight where the thread may be ours: Slack tells again what was not acknowledged.
     """
     thread = find_thread(session, reply.team_id, reply.channel_id, reply.thread_ts)
     if thread is None:
@@ -208,7 +208,11 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     if refusal is not None:
         refuse_message(session, message, thread, refusal, now)
         return "refused"
-    _owe_text(session, inbox, message, lanes.place(message.sent_at, reply.ts), now)
+    owed = _owed_text(inbox, message, lanes.place(message.sent_at, reply.ts), now)
+    if reply.is_late:
+        _offer(session, owed, message, thread, now)
+        return "offered"
+    deliveries.enqueue(session, owed, now)
     return "relayed"
 
 
@@ -283,25 +287,31 @@ def refuse_message(
     )
 
 
-def _owe_text(
-    session: Session, inbox: Inbox, message: Message, lane_order: str, now: datetime
-) -> None:
+def _offer(session: Session, owed: Owed, message: Message, thread: Thread, now: datetime) -> None:
+    """It was written while nobody listened: it goes once its author says that it still should."""
+    assert message.id is not None, "numbered by the flush"
+    deliveries.owe_refused(session, owed, "away", now)
+    messages.change(session, message.id, status="failed", failure="away")
+    written_at = int(message.sent_at.timestamp())
+    notices.tell_in_thread(
+        session, message, thread, "offered", now, key="away", payload={"written_at": written_at}
+    )
+    conversations.refresh_card(session, thread, now)
+
+
+def _owed_text(inbox: Inbox, message: Message, lane_order: str, now: datetime) -> Owed:
     assert message.id is not None, "numbered by the flush"
     assert inbox.id is not None, "read from its table"
-    deliveries.enqueue(
-        session,
-        Owed(
-            subject_type="message",
-            subject_id=message.id,
-            side="ringcentral",
-            kind="text",
-            lane=lanes.texted_lane(message.conversation_id),
-            lane_order=lane_order,
-            gate=lanes.send_gate(inbox.login_id),
-            source=lanes.source_of_inbox(inbox.id),
-            due_at=now + timedelta(seconds=inbox.hold_seconds),
-        ),
-        now,
+    return Owed(
+        subject_type="message",
+        subject_id=message.id,
+        side="ringcentral",
+        kind="text",
+        lane=lanes.texted_lane(message.conversation_id),
+        lane_order=lane_order,
+        gate=lanes.send_gate(inbox.login_id),
+        source=lanes.source_of_inbox(inbox.id),
+        due_at=now + timedelta(seconds=inbox.hold_seconds),
     )
 
 
@@ -337,7 +347,7 @@ def send_text(session: Session, text: NewText, now: datetime) -> SendAccepted | 
     assert message.id is not None, "numbered by the flush"
     copies.record_new(session, "slack_command", scope, text.trigger_id, message.id)
     lane_order = lanes.place(now, f"c{message.id}")
-    _owe_text(session, inbox, message, lane_order, now)
+    deliveries.enqueue(session, _owed_text(inbox, message, lane_order, now), now)
     _owe_showing(session, place, message.id, lane_order, due_at=now, now=now)
     _owe_link(session, place, text, message.id, now)
     if not place.is_new:

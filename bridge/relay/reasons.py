@@ -52,6 +52,11 @@ OWN: dict[str, Reason] = {
         "Send it now, or drop it.",
         "author",
     ),
+    "away": Reason(
+        "It was written while the bridge was away, and may no longer be meant.",
+        "Send it now, or drop it.",
+        "author",
+    ),
     "no_number": Reason("The customer's number is not known: the phone withheld it.", "", "nobody"),
     "disconnected": Reason(
         "This channel is no longer connected to a number.",

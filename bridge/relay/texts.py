@@ -64,7 +64,8 @@ class CarrierRecord:
 class Reply:
     """A message a person wrote in a thread. `markup` is Slack's text, as written.
 
-    `is_stranger` is true where the event itself shows an author of another organisation.
+    `is_stranger` is true where the event itself shows an author of another organisation, `is_late`
+    where it was written so long ago that its author must be asked whether it should still go.
     """
 
     team_id: str
@@ -74,6 +75,7 @@ class Reply:
     author_id: str
     markup: str
     is_stranger: bool = False
+    is_late: bool = False
     files: tuple[AttachmentNote, ...] = ()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from bridge.relay.numbers import format_number, is_unknown
@@ -26,10 +26,11 @@ E164 = re.compile(r"\+[1-9]\d{1,14}")
 USERNAME_LENGTH = 80
 
 RETRY = "retry_message"
+SEND_NOW = "send_now"
 SEND_AGAIN = "send_again"
 IT_WAS_SENT = "it_was_sent"
 DROP = "drop_message"
-BUTTONS = (RETRY, SEND_AGAIN, IT_WAS_SENT, DROP)
+BUTTONS = (RETRY, SEND_NOW, SEND_AGAIN, IT_WAS_SENT, DROP)
 
 STATE_WORDS = {
     "received": "received",
@@ -231,6 +232,8 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
                 "say what is true."
             )
             return words, (SEND_AGAIN, IT_WAS_SENT), True
+        case "offered":
+            return _offered_words(facts.payload), (SEND_NOW, DROP), True
         case "delayed":
             return _delayed_words(facts.payload), (), True
         case "edited_late":
@@ -250,6 +253,14 @@ def _failed_words(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...], boo
         return f"This text from the RingCentral app *did not arrive*. {_why(reason)}", (), True
     what = "*did not arrive*" if payload.get("was_accepted") else "*was not sent*"
     return f"This text {what}. {_why(reason)}", (RETRY,) if may_be_retried(reason) else (), True
+
+
+def _offered_words(payload: Mapping[str, Any]) -> str:
+    written_at = datetime.fromtimestamp(int(payload.get("written_at") or 0), UTC)
+    return (
+        f"Written {slack_time(written_at)}, while the bridge was away: *not texted to anyone yet*. "
+        "Should it still go?"
+    )
 
 
 def _delayed_words(payload: Mapping[str, Any]) -> str:
@@ -528,6 +539,7 @@ def _context(words: str) -> Block:
 
 _BUTTON_LABELS = {
     RETRY: ("Retry", "Try again to send this text"),
+    SEND_NOW: ("Send", "Send this text now"),
     SEND_AGAIN: ("Send again", "Send this text again"),
     IT_WAS_SENT: ("It was sent", "Say that this text was sent"),
     DROP: ("Drop", "Do not send this text"),

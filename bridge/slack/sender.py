@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from sqlmodel import Session
 
+from bridge.clock import machine_now
 from bridge.outbox.outcome import (
     Absent,
     Accepted,
@@ -28,6 +29,7 @@ from bridge.slack.client import SlackClient, SlackProblem, SlackRefused
 from bridge.slack.outcomes import cannot_look, outcome_of
 from bridge.slack.people import People
 from bridge.slack.render import CardState, NoticeFacts, Rendered, ShownText, Who
+from bridge.slack.signs import SlackSigns
 from storage import (
     answers,
     contacts,
@@ -136,11 +138,13 @@ class SlackSender:
         client: SlackClient,
         people: People,
         words_of: WordsOf,
+        signs: SlackSigns,
         *,
         command: str,
         region: str,
     ) -> None:
         self._client, self._people, self._words_of = client, people, words_of
+        self._signs = signs
         self._command, self._region = command, region
 
     def repeats(self, kind: str) -> bool:
@@ -327,6 +331,7 @@ class SlackSender:
             optional["thread_ts"] = post.thread_ts
         if post.rendered.username is not None:
             optional["username"] = post.rendered.username
+        began_at = machine_now()  # Slack may tell of a post before it answers it
         told = await self._client.deliver(
             "chat.postMessage",
             channel=post.channel_id,
@@ -340,6 +345,7 @@ class SlackSender:
         ts = told.get("ts")
         if not isinstance(ts, str):
             return Unsure("no ts in the answer")
+        self._signs.note_posted(post.channel_id, began_at)
         return _posted(post, ts)
 
     async def _send_update(self, update: Update) -> None:
