@@ -151,7 +151,7 @@ class Carrier:
         self._plan_receipt(message, reached)
 
     def _obstacle(self, number: PhoneNumber, recipient: str) -> str:
-        if number.campaign_status not in {None, "Confirmed"}:
+        if number.campaign_status != "Confirmed":  # None: registered for nothing
             return SENDER_NOT_SET_UP
         if self._consents.has_opted_out(number.phone_number, recipient):
             return OPTED_OUT
