@@ -183,9 +183,11 @@ class Stage:
         synced_at = datetime.fromisoformat(place["syncTime"])
         database = await Database.open(f"sqlite:///{path}")
         try:
-            await database.write(
-                cursors.advance, self.line.store, place["syncToken"], synced_at, synced_at
-            )
+            cursor = await database.read(cursors.get, self.line.store)
+            assert cursor is not None, "the template has an inbox"
+            after = cursors.Place(place["syncToken"], synced_at, synced_at)
+            before = cursors.place_of(cursor)
+            await database.write(cursors.advance, self.line.store, before, after)
         finally:
             await database.close()
 
