@@ -29,6 +29,7 @@ def send_again(session: Session, message_id: int, by_user_id: str, now: datetime
     message = receipts.lock_message(session, message_id)
     reopened = message.status == "unsure" and _owe_again(session, message, ("parked",), now)
     if reopened and not changes.take_todays_words(session, message, now):
+        crossings.release_kept(session, message.conversation_id, now)
         return "cancelled"  # its author has deleted it meanwhile
     return _decided(session, message, reopened, "send_again", "queued", by_user_id, now)
 

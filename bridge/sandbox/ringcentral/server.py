@@ -234,6 +234,10 @@ class RingCentralSimulator:
     def expire_access_tokens(self) -> None:
         self.world.sessions.expire_access_tokens()
 
+    def end_sessions(self) -> None:
+        """Somebody changes the password: access and refresh tokens are worth nothing any more."""
+        self.world.sessions.end_all()
+
     def expire_sync_tokens(self) -> None:
         """Every sync token given out so far asks for a full sync."""
         self.world.sync_tokens_good_from = self.clock.now()
