@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 ALL_ROLES = frozenset({"web", "worker"})
 READY_SECONDS = 3.0
+SIDE_STOP_SECONDS = 3.0
+LET_GO_SECONDS = 1.5
 SENDS_PER_LEASE = 3.0  # a send, and what is read before it, end well inside the lease
 
 
@@ -69,17 +71,33 @@ class Bridge:
         if not await self.database.read(inboxes.find_connected):
             log.warning("bridge.no_inbox", remedy=first_steps(self.settings))
 
-    async def stop(self) -> None:
-        """Take nothing new, let what is in flight end, and let go of everything."""
+    async def stop_working(self) -> None:
+        """Claim nothing more, and let what is being sent end, within a bound."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
         if self.worker is not None:
             await self.worker.stop()
-        await self.ringcentral.stop()
-        await self.slack.stop()
-        await self.liveness.release()
-        await self.database.close()
+
+    async def stop(self) -> None:
+        """Take nothing new, let what is in flight end, and let go of everything.
+
+        Each step is bounded, so that one that hangs does not keep the next from being done.
+        """
+        await self.stop_working()
+        async with asyncio.TaskGroup() as sides:
+            sides.create_task(_within(SIDE_STOP_SECONDS, "ringcentral", self.ringcentral.stop()))
+            sides.create_task(_within(SIDE_STOP_SECONDS, "slack", self.slack.stop()))
+        await _within(LET_GO_SECONDS, "liveness", self.liveness.release())
+        await _within(LET_GO_SECONDS, "database", self.database.close())
+
+
+async def _within(seconds: float, what: str, step: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await step
+    except TimeoutError:
+        log.warning("bridge.stop_cut_short", what=what, after_seconds=seconds)
 
 
 def first_steps(settings: Settings) -> str:

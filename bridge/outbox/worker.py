@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -114,14 +114,12 @@ class Worker:
         self._awake.set()
         if self._main is None or self._clock_watcher is None:
             return
-        await self._main
+        until = clock.monotonic() + self._timing.stop_seconds
+        # first the round under way, which may still claim; a database that is away would hold it up
+        await _end([self._main], until)
         self._clock_watcher.cancel()
         self._forget_signal()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=self._timing.stop_seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await _end(self._tasks, until)
 
     @property
     def is_running(self) -> bool:
@@ -409,6 +407,16 @@ class Worker:
         for delivery_id, state, claim, lease_until_at in leased:
             if claim.partition("/")[0] in dead or lease_until_at < machine_now:
                 await self._database.write(self._settler.free, delivery_id, state, claim)
+
+
+async def _end(tasks: Collection[asyncio.Task[None]], until: float) -> None:
+    """Wait until then, and cancel what is late: the next worker looks what became of it."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=max(0.0, until - clock.monotonic()))
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
 
 
 def _looks_of(side: str) -> str:

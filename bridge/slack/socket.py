@@ -115,7 +115,7 @@ class SocketMode:
 
         Raises StartRefused for an app-level token that Slack refuses.
         """
-        meters.disconnected("slack_socket")
+        meters.disconnected("slack_socket")  # one that never comes up is to be seen too
         try:
             await self._connect()
         except SlackRefused as refused:
