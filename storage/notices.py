@@ -17,6 +17,11 @@ def add(session: Session, values: dict[str, Any]) -> int | None:
     return session.exec(select(Notice.id).where(Notice.key == values["key"])).one()
 
 
+def get_by_key(session: Session, key: str) -> Notice | None:
+    """The notice of this key."""
+    return session.exec(select(Notice).where(Notice.key == key)).one_or_none()
+
+
 def get(session: Session, notice_id: int) -> Notice:
     """The notice; it must exist."""
     return session.exec(select(Notice).where(Notice.id == notice_id)).one()

@@ -12,7 +12,7 @@ from bridge.relay import answers, conversations, lanes, notices, receipts
 from bridge.relay.conversations import Place
 from bridge.relay.echoes import find_likest, window_of
 from bridge.relay.numbers import is_unknown
-from bridge.relay.texts import CarrierRecord, NewText, Reply
+from bridge.relay.texts import FAILED, CarrierRecord, NewText, Reply
 from storage import conversations as conversation_rows
 from storage import (
     copies,
@@ -74,7 +74,7 @@ def relay_sms_to_slack(session: Session, record: CarrierRecord, inbox: Inbox, no
         reason=gap_reason(record.store) if gap_open else None,
         now=now,
     )
-    if record.direction == "out" and record.status in receipts.FAILED:
+    if record.direction == "out" and record.status in FAILED:
         receipts.tell_failed(session, message, place.thread, record, now)
     if not place.is_new:
         conversations.refresh_card(session, place.thread, now)

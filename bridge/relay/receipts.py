@@ -7,13 +7,11 @@ from datetime import datetime
 from sqlmodel import Session
 
 from bridge.relay import conversations, lanes, notices
-from bridge.relay.texts import CarrierRecord
+from bridge.relay.texts import FAILED, CarrierRecord
 from storage import conversations as conversation_rows
 from storage import copies, deliveries, messages, threads
 from storage.deliveries import Owed
 from storage.tables import Message, Thread
-
-FAILED = ("SendingFailed", "DeliveryFailed")
 
 
 def apply_receipt(session: Session, message_id: int, record: CarrierRecord, now: datetime) -> str:
@@ -51,12 +49,17 @@ def _is_of_an_earlier_try(session: Session, message_id: int, record: CarrierReco
 def tell_failed(
     session: Session, message: Message, thread: Thread, record: CarrierRecord, now: datetime
 ) -> None:
-    """A text that the carrier had accepted did not arrive: tell it in the thread, once a record."""
+    """A text that the carrier had accepted did not arrive: tell it in the thread, once a record.
+
+    One that reached some of a group stays a text that was sent: a retry would text those twice.
+    """
     assert message.id is not None, "read from its table"
     reason = record.error_code or record.status
-    messages.change(session, message.id, status="failed", failure=reason)
+    status = "accepted" if record.reached_somebody else "failed"
+    messages.change(session, message.id, status=status, failure=reason)
     enqueue_mark(session, message.id, thread, now, kind="unmark")
     is_app_text = {"is_app_text": True} if message.origin == "ringcentral_app" else {}
+    missed = {"missed": list(record.refused_numbers)} if record.reached_somebody else {}
     notices.tell_in_thread(
         session,
         message,
@@ -64,7 +67,7 @@ def tell_failed(
         "failed",
         now,
         key=f"receipt:{record.record_id}:{reason}",
-        payload={"reason": reason, "was_accepted": True, **is_app_text},
+        payload={"reason": reason, "was_accepted": True, **is_app_text, **missed},
     )
 
 

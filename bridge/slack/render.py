@@ -40,10 +40,11 @@ STATE_WORDS = {
     "unsure": "may not have been sent",
     "cancelled": "was cancelled",
 }
+MISSED = "did not arrive"
 CARRIER_WORDS = {
     "Delivered": "delivered",
-    "SendingFailed": "did not arrive",
-    "DeliveryFailed": "did not arrive",
+    "SendingFailed": MISSED,
+    "DeliveryFailed": MISSED,
 }
 
 
@@ -151,7 +152,9 @@ def _state_words(state: CardState) -> str:
     if state.last_is_inbound:
         return STATE_WORDS["received"]
     if state.last_carrier_status in CARRIER_WORDS and state.last_status != "queued":
-        return CARRIER_WORDS[state.last_carrier_status]
+        words = CARRIER_WORDS[state.last_carrier_status]
+        reached_some = state.last_status == "accepted" and len(state.who.numbers) > 1
+        return "did not reach all" if words == MISSED and reached_some else words
     return STATE_WORDS.get(state.last_status, state.last_status)
 
 
@@ -201,6 +204,7 @@ class NoticeFacts:
     payload: Mapping[str, Any]
     message_id: int | None = None
     author_id: str | None = None
+    status: str = ""
     body: str = ""
     command: str = "/sms"
     region: str = "US"
@@ -224,7 +228,7 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
     """The sentence, the buttons under it, and whether the message is quoted."""
     match facts.kind:
         case "failed":
-            return _failed_words(facts.payload)
+            return _failed_words(facts.payload, facts.region)
         case "unsure":
             words = (
                 "This text *may not have been sent*: the connection broke while it left, and "
@@ -235,7 +239,7 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
         case "offered":
             return _offered_words(facts.payload), (SEND_NOW, DROP), True
         case "delayed":
-            return _delayed_words(facts.payload), (), True
+            return OVERTAKEN.get(facts.status) or _delayed_words(facts.payload), (), True
         case "edited_late":
             return _late_words("Edited", facts), (), True
         case "deleted_late":
@@ -244,11 +248,13 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
             return _plain_words(facts), (), False
 
 
-def _failed_words(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...], bool]:
+def _failed_words(payload: Mapping[str, Any], region: str) -> tuple[str, tuple[str, ...], bool]:
     reason = str(payload.get("reason") or "")
     if reason == "stale":
         words = "This text *was not sent* within an hour. Should it still go?"
         return words, (RETRY, DROP), True
+    if "missed" in payload:
+        return _missed_words(payload["missed"], reason, region), (), True
     if payload.get("is_app_text"):  # the bridge has nothing of its own to send again
         return f"This text from the RingCentral app *did not arrive*. {_why(reason)}", (), True
     what = "*did not arrive*" if payload.get("was_accepted") else "*was not sent*"
@@ -261,6 +267,22 @@ def _offered_words(payload: Mapping[str, Any]) -> str:
         f"Written {slack_time(written_at)}, while the bridge was away: *not texted to anyone yet*. "
         "Should it still go?"
     )
+
+
+def _missed_words(missed: Sequence[str], reason: str, region: str) -> str:
+    """Some of a group have it. No Retry: that would text those twice."""
+    written = ", ".join(_written(each, region) for each in missed)
+    whom = slack_escape(safe_name(written)) or "everybody in this group"
+    return f"This text *did not reach {whom}*; whoever else is in this group has it. {_why(reason)}"
+
+
+# What a delayed text's notice says once it is known what became of it.
+OVERTAKEN = {
+    "accepted": "This text took long. It *has been sent* now.",
+    "failed": "This text took long, and *was not sent*: the reason is told below.",
+    "unsure": "This text took long, and *may not have been sent*: you are asked below.",
+    "cancelled": "This text took long. It *was not sent*, and will not be.",
+}
 
 
 def _delayed_words(payload: Mapping[str, Any]) -> str:

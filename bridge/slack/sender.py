@@ -35,13 +35,14 @@ from storage import (
     contacts,
     conversations,
     copies,
+    deliveries,
     inboxes,
     messages,
     notices,
     people,
     threads,
 )
-from storage.tables import Answer, Conversation, Message, Thread
+from storage.tables import Answer, Conversation, Message, Notice, Thread
 
 MARK = "white_check_mark"
 EVENT_TYPE = "sms_bridge"
@@ -71,7 +72,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Update:
-    """A card to bring up to date."""
+    """A card, or words of the bridge, to bring up to date."""
 
     channel_id: str
     ts: str
@@ -173,6 +174,8 @@ class SlackSender:
                 return _load_mark(session, subject_id, is_set=kind == "mark")
             case "notice", "post":
                 return self._load_notice(session, subject_id)
+            case "notice", "update":
+                return self._load_notice_update(session, subject_id)
             case "answer", "reply":
                 return self._load_answer(session, subject_id)
             case _:
@@ -209,10 +212,7 @@ class SlackSender:
 
     def _load_notice(self, session: Session, notice_id: int) -> Post | _Direct | TryLater:
         notice = notices.get(session, notice_id)
-        message = messages.get(session, notice.message_id) if notice.message_id else None
-        body = _body_of(session, message, notice.team_id) if message else ""
-        facts = self._notice_facts(notice.kind, notice.payload, message, body)
-        rendered = render.notice(facts)
+        rendered = self._render_notice(session, notice)
         if notice.thread_id is None:
             post = Post(notice.team_id, notice.channel_id, None, rendered)
             return _Direct(post) if _is_person(notice.channel_id) else post
@@ -220,6 +220,19 @@ class SlackSender:
         if thread.ts is None:
             return TryLater(CARD_NOT_POSTED)
         return _post(thread, thread.ts, rendered)
+
+    def _load_notice_update(self, session: Session, notice_id: int) -> Update | Refused | TryLater:
+        (posted,) = deliveries.find_by_subject(session, "notice", notice_id, "slack", "post")
+        if posted.external_id is None:
+            is_settled = posted.state in deliveries.SETTLED
+            return Refused("not_posted") if is_settled else TryLater("not_posted")
+        notice = notices.get(session, notice_id)
+        return Update(notice.channel_id, posted.external_id, self._render_notice(session, notice))
+
+    def _render_notice(self, session: Session, notice: Notice) -> Rendered:
+        message = messages.get(session, notice.message_id) if notice.message_id else None
+        body = _body_of(session, message, notice.team_id) if message else ""
+        return render.notice(self._notice_facts(notice.kind, notice.payload, message, body))
 
     def _notice_facts(
         self, kind: str, payload: Mapping[str, Any], message: Message | None, body: str
@@ -229,6 +242,7 @@ class SlackSender:
             payload=payload,
             message_id=message.id if message else None,
             author_id=message.author_id if message else None,
+            status=message.status if message else "",
             body=body,
             command=self._command,
             region=self._region,

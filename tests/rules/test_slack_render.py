@@ -21,6 +21,8 @@ AT = datetime(2026, 11, 23, 9, 41, tzinfo=UTC)
 NOTICES: list[tuple[str, dict[str, Any]]] = [
     *(("failed", {"reason": code}) for code in REASONS),
     ("failed", {"reason": "<!here>", "was_accepted": True}),
+    ("failed", {"reason": "SMS-RC-413", "missed": ["+14155550122", "<!here>"]}),
+    ("failed", {"reason": "SendingFailed", "missed": []}),
     ("unsure", {}),
     ("delayed", {"is_asked": True, "reason": None}),
     ("delayed", {"is_asked": False, "reason": "CMN-301"}),
@@ -83,6 +85,25 @@ def test_not_sent_and_not_known_are_two_sentences() -> None:
     assert "*was not sent*" in failed
     assert "*did not arrive*" in bounced
     assert "*may not have been sent*" in unsure
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("queued", "not known yet whether"),
+        ("accepted", "has been sent"),
+        ("failed", "was not sent"),
+        ("unsure", "may not have been sent"),
+        ("cancelled", "was not sent"),
+    ],
+)
+def test_a_delay_says_what_became_of_it(status: str, words: str) -> None:
+    """What was not known is not said any more once it is."""
+    payload = {"is_asked": True, "reason": None}
+    facts = NoticeFacts("delayed", payload, 7, "U0BEA", status=status, body="The text")
+    rendered = render.notice(facts)
+    _check(rendered)
+    assert words in rendered.text
 
 
 def test_buttons_hold_only_an_id() -> None:
