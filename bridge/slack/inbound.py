@@ -94,7 +94,7 @@ class Inbound:
     async def _parse(self, body: Body) -> parse.Event:
         workspace = await self._installation.workspace()
         event = body.get("event")
-        if workspace is None or not isinstance(event, dict):
+        if not isinstance(event, dict):
             return Unwanted()
         if event.get("type") == "message" and not await self._is_in_inbox(event):
             return Unwanted()
@@ -129,8 +129,7 @@ class Inbound:
             case ChannelRegained(channel_id=channel_id):
                 return await self._receive_channel_regained(channel_id, now)
             case AccessRevoked(team_id=team_id):
-                await self._installation.revoke(team_id, now)
-                return "revoked"
+                return "revoked" if await self._installation.revoke(team_id, now) else None
             case PersonChanged(team_id=team_id, user=user):
                 await self._people.remember(team_id, user, now)
                 return None

@@ -200,6 +200,12 @@ def parse_event(body: Body, bot_user_id: str) -> Event:
     return Unwanted()
 
 
+def is_revocation(body: Body) -> bool:
+    """True for the events that tell that the app was removed, or its tokens taken back."""
+    event = body.get("event")
+    return isinstance(event, dict) and event.get("type") in REVOCATIONS
+
+
 def _names_bot(event: Body, bot_user_id: str) -> bool:
     tokens = event.get("tokens")
     bots = tokens.get("bot") if isinstance(tokens, dict) else None
