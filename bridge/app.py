@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlmodel import Session, select
@@ -18,6 +18,8 @@ from bridge.metrics import MetricsPage
 from bridge.outbox.gates import BudgetOf, Gates, no_budget, provider_budget
 from bridge.outbox.settling import Timing
 from bridge.outbox.worker import Worker
+from bridge.receiving import ReceivingWatch
+from bridge.relay.receiving import patience_with
 from bridge.relay.settled import ON_SETTLED, tell_stuck
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.settings import Settings
@@ -53,10 +55,12 @@ class Bridge:
     worker: Worker | None
     web: ASGIApp
     monitor: ASGIApp
-    _watching: asyncio.Task[None] | None = None
+    _watching: list[asyncio.Task[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.delays = DelayWatch(self.database, self.clock)
+        patience = patience_with(self.settings.sync_seconds)
+        self.receiving = ReceivingWatch(self.database, self.clock, patience)
 
     async def open(self) -> None:
         """Learn whose Slack this is: before anything is answered, lest an event be misjudged."""
@@ -67,15 +71,19 @@ class Bridge:
         await self.ringcentral.start()
         if self.worker is not None:
             await self.worker.start()
-            self._watching = asyncio.create_task(self.delays.run(), name="delays")
+            self._watching = [
+                asyncio.create_task(self.delays.run(), name="delays"),
+                asyncio.create_task(self.receiving.run(), name="receiving"),
+            ]
         if not await self.database.read(inboxes.find_connected):
             log.warning("bridge.no_inbox", remedy=first_steps(self.settings))
 
     async def stop_working(self) -> None:
         """Claim nothing more, and let what is being sent end, within a bound."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+        for task in self._watching:
+            task.cancel()
+        if self._watching:
+            await asyncio.wait(self._watching)
         if self.worker is not None:
             await self.worker.stop()
 

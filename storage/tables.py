@@ -440,6 +440,10 @@ class Cursor(Row, table=True):
     """How far one message store has been read.
 
     While `gap_open` the store's live texts are recorded, but wait for the gap to be staged.
+    `read_at` is when it was last read to its end, and `failure_code` (of bridge.relay.reasons) why
+    it has not been since. `deaf_since_at` is set while its inboxes' channels have been told that
+    texts may be missing since then. `caught_up` counts by our number the texts that were. `read_at`
+    and `deaf_since_at` are machine time, `synced_at` and `since_at` RingCentral's.
     """
 
     store: str = Field(primary_key=True)
@@ -448,6 +452,26 @@ class Cursor(Row, table=True):
     since_at: datetime = _time()
     synced_at: datetime | None = _time(optional=True)
     gap_open: bool = False
+    due_at: datetime = _time()
+    read_at: datetime | None = _time(optional=True)
+    deaf_since_at: datetime | None = _time(optional=True)
+    failure_code: str | None = None
+    caught_up: Any = Field(
+        default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": text("'{}'")}
+    )
+
+
+class ReadOwed(Row, table=True):
+    """A record that was shown in Slack and is to be marked as read at RingCentral.
+
+    Machine time: tried at `due_at`, given up a while after `owed_at`.
+    """
+
+    __tablename__ = "read_owed"
+
+    store: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    owed_at: datetime = _time()
     due_at: datetime = _time()
 
 

@@ -15,8 +15,10 @@ from sqlmodel import Session
 
 from bridge.clock import Clock, machine_now, monotonic, wait_at_most
 from bridge.relay.notices import tell_administrators
+from bridge.relay.receiving import patience_with
 from bridge.ringcentral.client import RingCentralClient
-from bridge.ringcentral.problems import AnswerLost, Problem, Refusal
+from bridge.ringcentral.outcomes import failure_of
+from bridge.ringcentral.problems import AnswerLost, LoginRefused, Problem, Refusal
 from bridge.ringcentral.reading import MOST_PAGES, STUCK_CODE, Reading, Room, TurnLost
 from bridge.ringcentral.staging import Stager
 from bridge.ringcentral.turns import Turns
@@ -53,7 +55,7 @@ class CatchUp:
         self._database = database
         self._clock = clock
         self._turns = turns
-        self._stager = Stager(database, clock, region)
+        self._stager = Stager(database, clock, region, patience_with(sync_seconds))
         self._room = Room()
         self._sync_seconds = sync_seconds
         self._most_pages = most_pages
@@ -154,12 +156,14 @@ class CatchUp:
             failures = self._failures[store] = self._failures.get(store, 0) + 1
             retry_seconds = min(2.0 ** min(failures, 16), LONGEST_RETRY_SECONDS, self._sync_seconds)
             due_at = machine_now() + timedelta(seconds=retry_seconds)
-            await self._database.write(cursors.put_off, store, due_at)
+            await self._database.write(cursors.fail, store, due_at, failure_of(problem))
             log.warning(
                 "ringcentral.sync_failed", store=store, code=problem.code, again_after=retry_seconds
             )
             if isinstance(problem, Refusal) and problem.status in (403, 404):
                 await self._database.write(_tell_unreadable, store, problem.code, self._clock.now())
+            if isinstance(problem, LoginRefused):
+                await self._database.write(tell_login_refused, problem, self._clock.now())
             if problem.code == STUCK_CODE:
                 await self._database.write(_tell_stuck, store, str(problem), self._clock.now())
         else:
@@ -223,6 +227,12 @@ class CatchUp:
 
 def _lease_of(store: str) -> str:
     return f"ringcentral-sync:{store}"
+
+
+def tell_login_refused(session: Session, refusal: LoginRefused, now: datetime) -> None:
+    """Tell the administrators why, once a day for each reason."""
+    key = f"login_refused:{refusal.code}:{now.date()}"
+    tell_administrators(session, key, "admin", {"sentence": str(refusal)}, now)
 
 
 def _tell_stuck(session: Session, store: str, why: str, now: datetime) -> None:

@@ -21,7 +21,7 @@ from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.parse import NotUnderstood, parse_time
 from bridge.ringcentral.problems import Problem, Refusal
 from bridge.ringcentral.render import render_time
-from bridge.ringcentral.staging import Record, Stager, Step, readable_time
+from bridge.ringcentral.staging import Record, Stager, readable_time
 from bridge.ringcentral.stores import read_store
 from storage import cursors
 from storage.cursors import Place
@@ -189,7 +189,7 @@ class Reading:
 
     async def _commit(self, records: Sequence[Record], place: Place) -> None:
         store = self._cursor.store
-        if not await self._stager.commit(store, records, Step(self._place, place)):
+        if not await self._stager.commit(store, records, self._place, place):
             raise TurnLost
         self._place = place
         if records or self._cursor.gap_open:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from bridge import arrivals
 from bridge.clock import Clock, machine_now
 from bridge.relay.crossings import release_gap
 from bridge.relay.notices import keep_not_understood
+from bridge.relay.receiving import tell_hears_again
 from bridge.relay.texts import CarrierRecord, storable
 from bridge.ringcentral.inbound import fault_of
 from bridge.ringcentral.parse import NotUnderstood, parse_record, record_time
@@ -33,21 +35,29 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """The way of a cursor with the last record of a sync."""
+    """The way of a cursor with the last record of a sync, taken at `read_at` (machine time).
+
+    `patience` is for how long the store may have been unread without anybody being told.
+    """
 
     before: Place
     after: Place
+    read_at: datetime
+    patience: timedelta
 
 
 class Stager:
     """Commits what was read of a store, oldest first, the cursor's step with the last of it."""
 
-    def __init__(self, database: Database, clock: Clock, region: str) -> None:
+    def __init__(self, database: Database, clock: Clock, region: str, patience: timedelta) -> None:
         self._database = database
         self._clock = clock
         self._region = region
+        self._patience = patience
 
-    async def commit(self, store: str, records: Sequence[Record], step: Step) -> bool:
+    async def commit(
+        self, store: str, records: Sequence[Record], before: Place, after: Place
+    ) -> bool:
         """False where the cursor no longer stood where it was read from: somebody has read on."""
         ordered = oldest_first(records)
         parts = [
@@ -56,6 +66,7 @@ class Stager:
         ] or [[]]
         for part in parts[:-1]:
             await self._stage(store, part, None)
+        step = Step(before, after, machine_now(), self._patience)
         return await self._stage(store, parts[-1], step)
 
     async def _stage(self, store: str, records: Sequence[Record], step: Step | None) -> bool:
@@ -92,6 +103,7 @@ def stage(
     """Hand on records, oldest first, and take the cursor's step; False where it stood elsewhere."""
     since_at = {each.phone_number: each.connected_at for each in inboxes.find_connected(session)}
     own_numbers = set(since_at)
+    caught_up: Counter[str] = Counter()
     for record in records:
         try:
             parsed = parse_record(record, store=store, own_numbers=own_numbers, region=region)
@@ -99,14 +111,19 @@ def stage(
             keep_record(session, store, record, str(oddity), now)
             continue
         if parsed is not None and not _is_history(session, parsed, since_at):
-            arrivals.receive_record(session, parsed, now)
+            outcome = arrivals.receive_record(session, parsed, now)
+            caught_up[parsed.own_number] += outcome == "relayed" and parsed.direction == "in"
+    if caught_up.total():
+        cursors.count_caught_up(session, store, caught_up)
     return step is None or _take_step(session, store, step, now)
 
 
 def _take_step(session: Session, store: str, step: Step, now: datetime) -> bool:
-    if cursors.advance(session, store, step.before, step.after) is None:
+    cursor = cursors.advance(session, store, step.before, step.after, step.read_at)
+    if cursor is None:
         return False
     if step.after.sync_token is not None:
+        tell_hears_again(session, cursor, step.read_at, step.patience, now)
         release_gap(session, store, now)
     return True
 

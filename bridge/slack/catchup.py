@@ -21,7 +21,7 @@ from bridge.relay.crossings import CardInFlight
 from bridge.slack import parse
 from bridge.slack.client import Limited, SlackClient, SlackProblem, SlackRefused
 from bridge.slack.inbound import Inbound
-from bridge.slack.installation import Installation
+from bridge.slack.installation import AppRemoved, Installation
 from bridge.slack.outcomes import CHANNEL_AWAY
 from bridge.slack.parse import NotUnderstood
 from storage import channel_cursors
@@ -109,9 +109,10 @@ class CatchUp:
 
     async def look(self, *, was_away: bool) -> bool:
         """Read each channel that is due; False where one could not be read to its end yet."""
-        workspace = await self._installation.workspace()
-        if workspace is None:
-            return True
+        try:
+            workspace = await self._installation.workspace()
+        except AppRemoved:
+            return True  # nobody may read there; a new start with a new token looks again
         whole = True
         for inbox in await self._installation.inboxes():
             if not await self._take_turn(inbox):

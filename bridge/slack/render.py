@@ -10,17 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from bridge.relay.numbers import format_number, is_unknown
-from bridge.relay.reasons import REASONS, explain, is_own, may_be_retried
+from bridge.relay.reasons import REASONS, explain, explain_receiving, is_own, may_be_retried
+from bridge.relay.receiving import Deaf
 from bridge.relay.texts import SIDE_NAMES, OwnNumber
 from bridge.relay.waiting import Wait, Waits
 from bridge.slack.markup import safe_blocks, safe_fallback, safe_name, slack_escape
 
 Block = dict[str, Any]
 
+DATE_AND_TIME = "{date_short_pretty} at {time}"
+ONE_DAY = timedelta(days=1)
 FIRST_WORDS_LENGTH = 90
 E164 = re.compile(r"\+[1-9]\d{1,14}")
 USERNAME_LENGTH = 80
@@ -92,7 +95,7 @@ class ShownText:
     is_late: bool = False
 
 
-def slack_time(at: datetime, form: str = "{date_short_pretty} at {time}") -> str:
+def slack_time(at: datetime, form: str = DATE_AND_TIME) -> str:
     """A time as each reader's Slack shows it, in the reader's own zone."""
     return f"<!date^{int(at.timestamp())}^{form}|{at:%Y-%m-%d %H:%M} UTC>"
 
@@ -262,10 +265,9 @@ def _failed_words(payload: Mapping[str, Any], region: str) -> tuple[str, tuple[s
 
 
 def _offered_words(payload: Mapping[str, Any]) -> str:
-    written_at = datetime.fromtimestamp(int(payload.get("written_at") or 0), UTC)
     return (
-        f"Written {slack_time(written_at)}, while the bridge was away: *not texted to anyone yet*. "
-        "Should it still go?"
+        f"Written {slack_time(_time_of(payload, 'written_at'))}, while the bridge was away: "
+        "*not texted to anyone yet*. Should it still go?"
     )
 
 
@@ -361,6 +363,10 @@ def _plain_words(facts: NoticeFacts) -> str:
             return f"A conversation's card was deleted in {channel}. It goes on in a new thread."
         case "stuck":
             return _stuck_words(said)
+        case "deaf":
+            return _deaf_words(number, payload)
+        case "hears_again":
+            return _hears_again_words(number, payload)
         case "unshown":
             return (
                 f"Slack refused to show {said.get('subject', 'something')} "
@@ -381,6 +387,35 @@ def _stuck_words(said: Mapping[str, str]) -> str:
         f"What is to be shown{where} waits, nothing is lost: Slack answers `{reason}`. "
         f"{SLACK_REMEDIES.get(reason, 'Check the app and its channel.')}"
     )
+
+
+def _deaf_words(number: str, payload: Mapping[str, Any]) -> str:
+    why = explain_receiving(payload.get("reason"))
+    return (
+        f"*Texts to {number} may be missing here* since {slack_time(_time_of(payload, 'since'))}. "
+        f"{why.sentence} {why.remedy} Nothing is lost: what customers write meanwhile is in the "
+        "RingCentral app, and is shown here as soon as it can be read."
+    )
+
+
+def _hears_again_words(number: str, payload: Mapping[str, Any]) -> str:
+    since_at, until_at = _time_of(payload, "since"), _time_of(payload, "until")
+    until = slack_time(until_at, "{time}" if until_at - since_at < ONE_DAY else DATE_AND_TIME)
+    count = int(payload.get("count") or 0)
+    caught_up = {
+        0: "nothing was missed.",
+        1: "1 text was caught up: it is in its thread, with its true time.",
+    }.get(
+        count, f"{count:,} texts were caught up: they are in their threads, with their true times."
+    )
+    return (
+        f"*Receiving again:* texts to {number}. Away from {slack_time(since_at)} to {until}; "
+        f"{caught_up}"
+    )
+
+
+def _time_of(payload: Mapping[str, Any], name: str) -> datetime:
+    return datetime.fromtimestamp(int(payload.get(name) or 0), UTC)
 
 
 # Answers
@@ -468,6 +503,7 @@ def status(found: Waits) -> str:
     """What waits, why, since when, and until when."""
     shown = [each for each in found.waits if each.what != "other" or each.why == "put_off"]
     lines = [_wait_line(each, found.asked_in) for each in shown]
+    lines += [_deaf_line(each) for each in found.deaf]
     if found.is_behind:
         lines.append(
             "• RingCentral's message store is being read for texts that came while nobody "
@@ -476,6 +512,14 @@ def status(found: Waits) -> str:
     if not lines:
         return "Nothing waits: all texts are through."
     return "\n".join(("*What waits:*", *lines))
+
+
+def _deaf_line(deaf: Deaf) -> str:
+    why = explain_receiving(deaf.reason)
+    return (
+        f"• Texts from phones may be missing in <#{deaf.channel_id}> since "
+        f"{slack_time(deaf.since_at)}. {why.sentence} {why.remedy}"
+    )
 
 
 def _wait_line(wait: Wait, asked_in: Sequence[tuple[str, int]]) -> str:

@@ -187,7 +187,7 @@ class Stage:
             assert cursor is not None, "the template has an inbox"
             after = cursors.Place(place["syncToken"], synced_at, synced_at)
             before = cursors.place_of(cursor)
-            await database.write(cursors.advance, self.line.store, before, after)
+            await database.write(cursors.advance, self.line.store, before, after, synced_at)
         finally:
             await database.close()
 

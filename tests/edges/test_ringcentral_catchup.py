@@ -14,6 +14,7 @@ from sqlmodel import Session, select
 from bridge.clock import Clock, machine_now
 from bridge.outbox.gates import Gates, no_budget
 from bridge.outbox.outcome import Refused
+from bridge.relay.receiving import TOLD_AFTER
 from bridge.ringcentral.catchup import CatchUp
 from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.problems import AnswerLost, Refusal
@@ -297,7 +298,8 @@ async def test_a_record_that_is_not_understood_holds_up_no_other(reading: Readin
     odd = {"id": 7, "type": "SMS", "direction": "Sideways"}
     before = cursors.place_of(await reading.cursor())
     after = Place("token", machine_now(), machine_now())
-    for step in (Step(before, after), Step(after, after)):
+    for place in (before, after):
+        step = Step(place, after, machine_now(), TOLD_AFTER)
         await reading.database.write(stage, reading.store, [odd, fine], "US", step, machine_now())
     assert await reading.bodies() == ["Fine"]
     [kept] = await reading.database.read(find_kept)

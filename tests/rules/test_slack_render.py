@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.relay.reasons import REASONS
+from bridge.relay.reasons import REASONS, RECEIVING
+from bridge.relay.receiving import Deaf
+from bridge.relay.waiting import Waits
 from bridge.slack import render
 from bridge.slack.render import CardState, NoticeFacts, Rendered, ShownText, Who
 
@@ -38,6 +40,11 @@ NOTICES: list[tuple[str, dict[str, Any]]] = [
     ("stuck", {"side": "slack", "gate": "slack:T1:post:C1", "reason": "is_archived"}),
     ("stuck", {"side": "slack", "gate": "slack:T1:chat.update", "reason": "<!here>"}),
     ("stuck", {"side": "ringcentral", "gate": "ringcentral:1:medium", "reason": "CMN-408"}),
+    *(
+        ("deaf", {"phone_number": "+16505550101", "since": 1_795_430_460, "reason": code})
+        for code in (*RECEIVING, "<!here>", None)
+    ),
+    ("hears_again", {"phone_number": "+16505550101", "since": 1, "until": 90_000, "count": 2}),
     ("a kind of tomorrow", {}),
 ]
 
@@ -73,6 +80,44 @@ def test_every_notice_has_words(kind: str, payload: dict[str, Any]) -> None:
     _check(rendered)
     assert "<!here>" not in _mrkdwn(rendered)
     assert _mrkdwn(rendered).count("<@") == _mrkdwn(rendered).count("<@U0BEA>") == 2
+
+
+def test_an_inbox_that_cannot_receive_says_what_to_do() -> None:
+    """Since when, why, who can mend it, and where the texts are meanwhile."""
+    payload = {"phone_number": "+16505550101", "since": int(AT.timestamp()), "reason": "away"}
+    assert render.notice(NoticeFacts("deaf", payload)).text == (
+        "*Texts to (650) 555-0101 may be missing here* since "
+        f"<!date^{int(AT.timestamp())}^{{date_short_pretty}} at {{time}}|2026-11-23 09:41 UTC>. "
+        "RingCentral does not answer as it should. The bridge keeps trying; RingCentral's status "
+        "page tells of outages. Nothing is lost: what customers write meanwhile is in the "
+        "RingCentral app, and is shown here as soon as it can be read."
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "nothing was missed."),
+        (1, "1 text was caught up: it is in its thread, with its true time."),
+        (1_200, "1,200 texts were caught up: they are in their threads, with their true times."),
+    ],
+)
+def test_an_inbox_that_receives_again_says_what_was_missed(count: int, words: str) -> None:
+    """From when to when it was away, and how many texts came late."""
+    since, until = int(AT.timestamp()), int(AT.timestamp()) + 4860
+    payload = {"phone_number": "+16505550101", "since": since, "until": until, "count": count}
+    assert render.notice(NoticeFacts("hears_again", payload)).text == (
+        "*Receiving again:* texts to (650) 555-0101. Away from "
+        f"<!date^{since}^{{date_short_pretty}} at {{time}}|2026-11-23 09:41 UTC> to "
+        f"<!date^{until}^{{time}}|2026-11-23 11:02 UTC>; {words}"
+    )
+
+
+def test_the_status_says_which_inbox_may_miss_texts() -> None:
+    """With its channel, since when, why, and what to do."""
+    words = render.status(Waits([], deaf=[Deaf("C1", AT, "login_refused")]))
+    assert "may be missing in <#C1> since <!date^" in words
+    assert "refuses the bridge's login. An administrator" in words
 
 
 def test_not_sent_and_not_known_are_two_sentences() -> None:

@@ -29,9 +29,9 @@ async def place(database: Database) -> Place:
 async def test_a_step_from_another_place_changes_nothing(database: Database) -> None:
     """A reads, stands still, B reads to the end; A's late slice takes no token away."""
     start = await add_cursor(database)
-    assert await database.write(cursors.advance, STORE, start, FIRST) is not None
+    assert await database.write(cursors.advance, STORE, start, FIRST, NOW) is not None
     late = Place(None, LATER, NOW)
-    assert await database.write(cursors.advance, STORE, start, late) is None
+    assert await database.write(cursors.advance, STORE, start, late, NOW) is None
     cursor = await database.read(cursors.get, STORE)
     assert cursor is not None
     assert cursors.place_of(cursor) == FIRST
@@ -41,15 +41,17 @@ async def test_a_step_from_another_place_changes_nothing(database: Database) -> 
 async def test_a_slice_moves_on_and_leaves_the_gap_open(database: Database) -> None:
     """Without a token what is younger is missing."""
     start = await add_cursor(database)
-    await database.write(cursors.advance, STORE, start, Place(None, NOW, NOW))
-    assert await database.write(cursors.advance, STORE, Place(None, NOW, NOW), FIRST) is not None
+    await database.write(cursors.advance, STORE, start, Place(None, NOW, NOW), NOW)
+    assert (
+        await database.write(cursors.advance, STORE, Place(None, NOW, NOW), FIRST, NOW) is not None
+    )
     assert await place(database) == FIRST
 
 
 async def test_a_token_is_lost_once(database: Database) -> None:
     """Who finds an old token refused does not take the new one away."""
     start = await add_cursor(database)
-    await database.write(cursors.advance, STORE, start, FIRST)
+    await database.write(cursors.advance, STORE, start, FIRST, NOW)
     await database.write(cursors.lose_token, STORE, "token-0")
     assert await place(database) == FIRST
     await database.write(cursors.lose_token, STORE, "token-1")
