@@ -19,6 +19,7 @@ from bridge.outbox.gates import BudgetOf, Gates, no_budget, provider_budget
 from bridge.outbox.settling import Timing
 from bridge.outbox.worker import Worker
 from bridge.receiving import ReceivingWatch
+from bridge.relay.read_marks import message_settled
 from bridge.relay.receiving import patience_with
 from bridge.relay.settled import ON_SETTLED, tell_stuck
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
@@ -152,7 +153,7 @@ async def _compose(
             clock,
             liveness,
             {"slack": slack.sender, "ringcentral": ringcentral.sender},
-            ON_SETTLED,
+            {**ON_SETTLED, "message": message_settled} if settings.mark_read else ON_SETTLED,
             on_stuck=tell_stuck,
             budget_of=budget_of,
             timing=Timing(

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     offer_after_seconds: float = Field(600.0, alias="BRIDGE_OFFER_AFTER_SECONDS", ge=1, le=86_400)
     silent_seconds: float = Field(60.0, alias="BRIDGE_SILENT_SECONDS", ge=1, le=3600)
     sync_seconds: float = Field(30.0, alias="BRIDGE_SYNC_SECONDS", ge=0.2, le=3600)
+    mark_read: bool = Field(True, alias="BRIDGE_MARK_READ")
     look_seconds: str = Field("2,10,60", alias="BRIDGE_LOOK_SECONDS", pattern=LOOKS)
     send_seconds: float = Field(20.0, alias="BRIDGE_SEND_SECONDS", ge=1, le=30)
     metrics_token: SecretStr | None = Field(None, alias="BRIDGE_METRICS_TOKEN")
@@ -136,6 +137,7 @@ REMEDIES = {
     "BRIDGE_REGION": "use a country's two capital letters, such as US",
     "BRIDGE_HOLD_SECONDS": "use a number from 0 to 30",
     "BRIDGE_SYNC_SECONDS": "use a number of seconds from 0.2 to 3600",
+    "BRIDGE_MARK_READ": "use 1 or 0",
     "BRIDGE_LOG": "use text or json",
     "PORT": "use a port number from 0 to 65535",
     "BRIDGE_MONITOR_PORT": "use a port number from 0 to 65535; 0 is none",

@@ -112,12 +112,21 @@ def fail(session: Session, store: str, due_at: datetime, failure_code: str) -> N
 
 
 def lose_token(session: Session, store: str, sync_token: str) -> None:
-    """This token is of no more use: a gap is open until a full sync has closed it."""
-    session.execute(
-        update(Cursor)
-        .where(col(Cursor.store) == store, col(Cursor.sync_token) == sync_token)
-        .values(sync_token=None, gap_open=True)
-    )
+    """RingCentral does not know this token: a gap is open until a full sync has closed it."""
+    statement = _update_at(store, sync_token).values(sync_token=None, gap_open=True)
+    run_update(session, statement)
+
+
+def drop_token(session: Session, store: str, sync_token: str) -> None:
+    """This token may ask for too much: the next sync is a full one.
+
+    No gap is opened: RingCentral may as well be away, and live texts shall not wait for it.
+    """
+    run_update(session, _update_at(store, sync_token).values(sync_token=None))
+
+
+def _update_at(store: str, sync_token: str) -> Update:
+    return update(Cursor).where(col(Cursor.store) == store, col(Cursor.sync_token) == sync_token)
 
 
 def advance(

@@ -32,6 +32,12 @@ def prolong(session: Session, name: str, holder: str, now: datetime, seconds: fl
     return run_update(session, statement.values(until_at=until_at)) > 0
 
 
+def is_held(session: Session, name: str, now: datetime) -> bool:
+    """Whether anybody holds it."""
+    query = select(Lease.name).where(Lease.name == name, Lease.until_at >= now)
+    return session.exec(query).one_or_none() is not None
+
+
 def get_holder(session: Session, name: str) -> str | None:
     """Who holds a lease, or held it last."""
     return session.exec(select(Lease.holder).where(Lease.name == name)).one_or_none()

@@ -464,7 +464,7 @@ class Cursor(Row, table=True):
 class ReadOwed(Row, table=True):
     """A record that was shown in Slack and is to be marked as read at RingCentral.
 
-    Machine time: tried at `due_at`, given up a while after `owed_at`.
+    It is tried at `due_at` and given up a day after `owed_at`, product time.
     """
 
     __tablename__ = "read_owed"

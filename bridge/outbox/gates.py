@@ -48,7 +48,7 @@ BudgetOf = Callable[[str], Budget | None]
 
 RINGCENTRAL_BUDGETS = {  # requests a minute for one user and app (RingCentral, rate limits)
     "light": Budget(50, 60, kept_for_pages=5, kept_for_replies=15),
-    "medium": Budget(40, 60, kept_for_pages=5),
+    "medium": Budget(40, 60, kept_for_pages=5, kept_for_replies=15),
     "heavy": Budget(10, 60),
     "auth": Budget(5, 60),
 }

@@ -221,7 +221,7 @@ class CatchUp:
         unanswered = self._unanswered[cursor.store] = self._unanswered.get(cursor.store, 0) + 1
         if unanswered >= MOST_UNANSWERED:
             log.warning("ringcentral.sync_token_dropped", store=cursor.store, code=problem.code)
-            await self._database.write(cursors.lose_token, cursor.store, cursor.sync_token)
+            await self._database.write(cursors.drop_token, cursor.store, cursor.sync_token)
             del self._unanswered[cursor.store]
 
 

@@ -32,6 +32,8 @@ CONNECTIONS = 16
 PENALTY_SECONDS = 60.0
 PENALTY_MARGIN_SECONDS = 0.5
 
+MULTI_STATUS_TYPE = "application/vnd.ringcentral.multipart+json"
+
 GROUPS = ("light", "medium", "heavy", "auth")
 _GROUP_OF = [
     ("POST", r"/restapi/oauth/(token|revoke|wstoken)", "auth"),
@@ -41,6 +43,7 @@ _GROUP_OF = [
     ("GET", r"/restapi/v1\.0/subscription(/[^/]+)?", "light"),
     ("GET", r".*/message-(store|sync)", "light"),
     ("GET", r".*/message-store/\d+", "light"),
+    ("PUT", r".*/message-store/[^/]+", "medium"),
     ("GET", r".*/extension/[^/]+/phone-number", "light"),
     ("GET", r".*/phone-number/[^/]+/sms-configuration", "light"),
     ("GET", r"/restapi/v1\.0/account/[^/]+/extension/[^/]+", "light"),
@@ -85,7 +88,7 @@ class Door:
             base_url=base_url,
             headers={
                 "User-Agent": f"sms-bridge/{version('sms-bridge')}",
-                "Accept": "application/json",
+                "Accept": f"application/json, {MULTI_STATUS_TYPE}",
             },
             timeout=httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
             limits=httpx.Limits(
@@ -113,7 +116,8 @@ class Door:
         json: Any = None,
         form: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """One request, one answer; {} for an empty one. Raises a Problem for anything else.
+        """One request, one answer; {} for an empty one, and of several answers in one (207)
+        `entries`, each with a resourceId and a status. Raises a Problem for anything else.
 
         `permit` is False where the caller's claim took the permit; else one is waited for as long
         as `patience_seconds`.
@@ -199,6 +203,8 @@ class Door:
             raise refusal
         if not response.content:
             return {}
+        if response.status_code == 207:
+            return {"entries": _entries(response)}
         return _json_object(response)
 
 
@@ -210,6 +216,15 @@ def _json_object(response: httpx.Response) -> dict[str, Any]:
     if response.status_code >= 300 or not isinstance(body, dict):
         raise AnswerLost("RingCentral's answer is unreadable.", f"HTTP-{response.status_code}")
     return body
+
+
+def _entries(response: httpx.Response) -> list[dict[str, Any]]:
+    """None of an answer in MIME parts, which RingCentral may give too: it was done all the same."""
+    try:
+        body = response.json()
+    except ValueError:
+        return []
+    return [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
 
 
 def _limited_groups(group: str, response: httpx.Response) -> Sequence[str]:

@@ -20,6 +20,7 @@ from bridge.ringcentral.door import Door
 from bridge.ringcentral.inbound import Webhook
 from bridge.ringcentral.parse import NotUnderstood
 from bridge.ringcentral.problems import LoginRefused, NotSent
+from bridge.ringcentral.read_marks import ReadMarks
 from bridge.ringcentral.sender import PhoneTextOf, RingCentralSender
 from bridge.ringcentral.subscription import WEBHOOK_PATH, SubscriptionWatch
 from bridge.ringcentral.turns import Turns
@@ -74,6 +75,8 @@ class RingCentralSide:
             sync_seconds=settings.sync_seconds,
         )
 
+        self.read_marks = ReadMarks(self.client_of, database, clock)
+
     @property
     def routes(self) -> Sequence[Route]:
         """What web.py mounts."""
@@ -114,6 +117,8 @@ class RingCentralSide:
         self._run("token", self._keep_token)
         self._run("inboxes", self._follow_inboxes)
         self._run("catch-up", self.catch_up.run)
+        if self._settings.mark_read:
+            self._run("read marks", self.read_marks.run)
         if self._settings.public_url:
             self._run("subscription", self._watch_subscription)
 

@@ -404,10 +404,8 @@ def _hears_again_words(number: str, payload: Mapping[str, Any]) -> str:
     count = int(payload.get("count") or 0)
     caught_up = {
         0: "nothing was missed.",
-        1: "1 text was caught up: it is in its thread, with its true time.",
-    }.get(
-        count, f"{count:,} texts were caught up: they are in their threads, with their true times."
-    )
+        1: "1 text was caught up and is in its thread.",
+    }.get(count, f"{count:,} texts were caught up and are in their threads.")
     return (
         f"*Receiving again:* texts to {number}. Away from {slack_time(since_at)} to {until}; "
         f"{caught_up}"

@@ -26,11 +26,12 @@ from bridge.clock import Clock, machine_now
 from bridge.outbox.gates import Gates, no_budget
 from bridge.outbox.outcome import Accepted, Claimed, Ready, Refused
 from bridge.relay import conversations
+from bridge.ringcentral.read_marks import ReadMarks
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.ringcentral.subscription import SubscriptionWatch
 from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
-from storage import cursors, inboxes, messages
+from storage import cursors, inboxes, messages, reads
 from storage.database import Database, signal
 from storage.tables import Login, Message
 from tests.contracts.openapi import check_exchange, reference_folder
@@ -61,6 +62,7 @@ class Exchange:
             self.response.status_code,
             self.response.json() if self.response.content else None,
             request_type=media_type,
+            response_type=self.response.headers.get("content-type", media_type).split(";")[0],
         )
 
     def _parsed_body(self, media_type: str) -> Any:
@@ -231,6 +233,19 @@ async def _sync_in_every_way(bridged: Bridged) -> None:
     assert await bridged.side.catch_up.sync_store(bridged.store("101"))
 
 
+async def _mark_read(bridged: Bridged) -> None:
+    """Several records at once, and a single one."""
+    marks = ReadMarks(bridged.side.client_of, bridged.database, Clock(), every_seconds=0.0)
+    inbound = bridged.simulator.messages("101", "Inbound")
+    for records in (inbound[:3], inbound[3:4]):
+        for each in records:
+            store, now = bridged.store("101"), machine_now()
+            await bridged.database.write(reads.owe, store, str(each["id"]), now)
+        await marks.mark_due()
+    statuses = [each.response.status_code for each in bridged.proxy.exchanges[-2:]]
+    assert statuses == [207, 200]
+
+
 async def _log_in_again(bridged: Bridged) -> None:
     def end_life(session: Session) -> None:
         session.execute(update(Login).values(access_expires_at=machine_now()))
@@ -250,6 +265,7 @@ async def test_every_request_is_one_the_carrier_describes(bridged: Bridged) -> N
     await bridged.side.numbers()
     await _send_and_look(bridged)
     await _sync_in_every_way(bridged)
+    await _mark_read(bridged)
     await _subscribe_in_every_way(bridged)
     await _log_in_again(bridged)
     for exchange in bridged.proxy.exchanges:

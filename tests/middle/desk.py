@@ -14,6 +14,7 @@ from bridge.clock import Clock, machine_now
 from bridge.outbox.outcome import Accepted, Claimed, Outcome, Unsure
 from bridge.outbox.settling import Settler, Timing
 from bridge.relay import changes, crossings
+from bridge.relay.read_marks import message_settled
 from bridge.relay.settled import ON_SETTLED
 from bridge.relay.texts import CarrierRecord, NewText, Reply, ReplyDeletion, ReplyEdit
 from storage import claims, deliveries, messages, threads
@@ -51,7 +52,8 @@ class Desk:
             "slack": ScriptedSender(repeats=REPEATING),
             "ringcentral": ScriptedSender(repeats=()),
         }
-        self._settler = Settler(self.clock, senders, ON_SETTLED, lambda *_: None, Timing())
+        on_settled = {**ON_SETTLED, "message": message_settled}
+        self._settler = Settler(self.clock, senders, on_settled, lambda *_: None, Timing())
 
     async def do(
         self, unit: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs

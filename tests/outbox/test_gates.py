@@ -111,3 +111,16 @@ async def test_whoever_gives_up_waiting_holds_up_nobody(database: Database) -> N
     second = asyncio.create_task(gates.permit(KEY))
     first.cancel()
     await asyncio.wait_for(second, 5)
+
+
+async def test_marking_read_leaves_a_busy_minute_to_texts(database: Database) -> None:
+    """Twenty texts in the last minute: a bulk request waits, the next fifteen texts do not."""
+    key = "ringcentral:1:medium"
+    gates = Gates(database)
+    for _ in range(20):
+        await asyncio.wait_for(gates.permit(key, REPLY), 5)
+    bulk = asyncio.create_task(gates.permit(key, BULK))
+    for _ in range(15):
+        await asyncio.wait_for(gates.permit(key, REPLY), 5)
+    assert not bulk.done()
+    bulk.cancel()

@@ -98,8 +98,8 @@ def test_an_inbox_that_cannot_receive_says_what_to_do() -> None:
     ("count", "words"),
     [
         (0, "nothing was missed."),
-        (1, "1 text was caught up: it is in its thread, with its true time."),
-        (1_200, "1,200 texts were caught up: they are in their threads, with their true times."),
+        (1, "1 text was caught up and is in its thread."),
+        (1_200, "1,200 texts were caught up and are in their threads."),
     ],
 )
 def test_an_inbox_that_receives_again_says_what_was_missed(count: int, words: str) -> None:
