@@ -15,10 +15,12 @@ from bridge import clock
 from bridge.app import Bridge, open_bridge
 from bridge.errors import StartRefused
 from bridge.settings import Settings
+from storage.errors import DATABASE_AWAY
 
 log = structlog.get_logger()
 
 START_SECONDS = 15.0
+DATABASE_SECONDS, DATABASE_PAUSE_SECONDS = 20.0, 1.0
 BACKLOG_LIMIT = 1000  # requests under way before new ones are answered 503
 
 
@@ -30,11 +32,27 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings, roles: frozenset[str]) -> None:
-    """Run these roles until SIGINT or SIGTERM; raises StartRefused where they cannot run."""
+    """Run these roles until SIGINT or SIGTERM; raises StartRefused where they cannot run.
+
+    A database that goes away before all runs, as in its own restart, is waited for a while; what
+    it said last is raised after that.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stopping.set)
+    give_up_at = clock.monotonic() + DATABASE_SECONDS
+    while not stopping.is_set():
+        try:
+            await _serve_until(stopping, settings, roles)
+        except DATABASE_AWAY as error:
+            if clock.monotonic() > give_up_at and not stopping.is_set():
+                raise
+            log.warning("bridge.start_delayed", error=type(error).__name__)
+            await clock.wait_at_most(stopping, DATABASE_PAUSE_SECONDS)
+
+
+async def _serve_until(stopping: asyncio.Event, settings: Settings, roles: frozenset[str]) -> None:
     bridge = await open_bridge(settings, roles=roles)
     try:
         await bridge.open()

@@ -140,6 +140,25 @@ class Files:
         with Session(self._engine) as session:
             return [f"{count} {kind} owed" for kind, count in session.exec(query).all()]
 
+    def find_senders(self) -> set[str]:
+        """The processes that are sending a text to phones at this moment."""
+        query = select(Attempt.worker).join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+        sending = query.where(
+            Delivery.side == "ringcentral",
+            Delivery.state == "started",
+            col(Attempt.outcome).is_(None),
+        )
+        with Session(self._engine) as session:
+            return set(session.exec(sending))
+
+    def count_taken_over(self) -> int:
+        """Texts whose sender did not tell what became of them, so that another looked."""
+        unreported = select(func.count()).where(
+            col(Attempt.outcome).is_not(None), col(Attempt.reported).is_(False)
+        )
+        with Session(self._engine) as session:
+            return session.exec(unreported).one()
+
     def find_left(self, ledger: Ledger) -> list[Left]:
         """When each text left for each side."""
         query = (
