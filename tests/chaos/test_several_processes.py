@@ -31,15 +31,14 @@ async def test_texts_outlive_everything_that_happens_to_their_processes(tmp_path
     progress: list[str] = []
     async with staged(plan, tmp_path, progress.append) as run:
         began_at = time.monotonic()
-        async with in_background(run.watch()):
-            async with in_background(run.traffic()):
-                await _each_is_killed(run)
-                await _a_worker_is_stopped_past_its_lease(run)
-                await _the_database_is_restarted(run)
-                await _all_are_restarted_while_the_database_is(run)
-            await run.people.finished()
-            written_at = time.monotonic()
-            await run.settle()
+        async with in_background(run.traffic()):
+            await _each_is_killed(run)
+            await _a_worker_is_stopped_past_its_lease(run)
+            await _the_database_is_restarted(run)
+            await _all_are_restarted_while_the_database_is(run)
+        await run.people.finished()
+        written_at = time.monotonic()
+        await run.settle()
         result = await concluded(run, began_at, written_at)
     assert result.is_clean, "\n".join((*progress[-3:], render_result(result)))
 
