@@ -18,12 +18,14 @@ from bridge import clock
 from bridge.app import Bridge, open_bridge
 from bridge.errors import StartRefused
 from bridge.settings import Settings
+from storage.errors import DATABASE_AWAY
 
 log = structlog.get_logger()
 
 START_SECONDS = 15.0
 STOP_SECONDS = 28.0  # less than the 30 s after which process managers kill
 CUT_SHORT = 1
+DATABASE_SECONDS, DATABASE_PAUSE_SECONDS = 20.0, 1.0
 BACKLOG_LIMIT = 1000  # requests under way before new ones are answered 503
 
 
@@ -37,10 +39,24 @@ class _Server(uvicorn.Server):
 async def serve(settings: Settings, roles: frozenset[str]) -> None:
     """Run these roles until SIGINT or SIGTERM; raises StartRefused where they cannot run.
 
-    From the signal on the process lives STOP_SECONDS at most, whatever hangs; a second signal ends
-    it at once. What was started is looked up by the next process, what was not is sent by it.
+    A database that goes away before all runs, as in its own restart, is waited for a while; what
+    it said last is raised after that. From the signal on the process lives STOP_SECONDS at most,
+    whatever hangs; a second signal ends it at once. What was started is looked up by the next
+    process, what was not is sent by it.
     """
     stopping = _stopping_on_signals()
+    give_up_at = clock.monotonic() + DATABASE_SECONDS
+    while not stopping.is_set():
+        try:
+            await _serve_until(stopping, settings, roles)
+        except DATABASE_AWAY as error:
+            if clock.monotonic() > give_up_at and not stopping.is_set():
+                raise
+            log.warning("bridge.start_delayed", error=type(error).__name__)
+            await clock.wait_at_most(stopping, DATABASE_PAUSE_SECONDS)
+
+
+async def _serve_until(stopping: asyncio.Event, settings: Settings, roles: frozenset[str]) -> None:
     bridge = await open_bridge(settings, roles=roles)
     served = contextlib.AsyncExitStack()
     try:

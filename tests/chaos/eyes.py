@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 
 from sqlalchemy import Engine, create_engine
 from sqlmodel import Session, and_, col, func, select
@@ -34,34 +36,51 @@ _TOLD = {
 }
 
 
-def look(slack: SlackSimulator, ringcentral: RingCentralSimulator) -> Seen:
-    """Everything that has reached anybody so far."""
-    seen = Seen()
-    for number, name in INBOXES.items():
-        _look_in_channel(seen, slack, number, name)
-    for number, phone in ringcentral.world.carrier.phones.items():
-        for text in phone.received:
-            token = TOKEN.match(text.text)
-            if token is not None and text.from_number in INBOXES:
-                where = conversation_of(text.from_number, [number])
-                seen.texted[token[1]].append(Arrival(where, int(token[2]), text.at.timestamp()))
-    return seen
+class Eyes:
+    """Everything that has reached anybody so far; each thing is looked at once.
 
+    `notices` are the bridge's words on texts, by what they tell, in the order of their coming.
+    """
 
-def _look_in_channel(seen: Seen, slack: SlackSimulator, inbox: str, name: str) -> None:
-    channel = slack.channel(name)
-    for post in channel.messages:
-        token = TOKEN.search(post.text)
-        if post.bot_id != slack.bot_id or post.thread_ts is None or token is None:
-            continue
-        kind = told_in(post)
-        if kind is not None:
-            seen.told[token[1]][kind] += 1
-            continue
-        where = conversation_of(inbox, numbers_on(channel.by_ts[post.thread_ts]))
-        seen.shown[token[1]].append(Arrival(where, int(token[2]), float(post.ts)))
-        if "shown late" in post.text:
-            seen.late.add(token[1])
+    def __init__(self, slack: SlackSimulator, ringcentral: RingCentralSimulator) -> None:
+        self._slack, self._ringcentral = slack, ringcentral
+        self.seen = Seen()
+        self.notices: defaultdict[str, list[Message]] = defaultdict(list)
+        self._newest_ts = dict.fromkeys(INBOXES.values(), "")
+        self._looked_at: Counter[str] = Counter()  # how many, by phone
+
+    def look(self) -> Seen:
+        """What there is by now."""
+        for number, name in INBOXES.items():
+            self._look_in_channel(number, name)
+        for number, phone in self._ringcentral.world.carrier.phones.items():
+            for text in phone.received[self._looked_at[number] :]:
+                token = TOKEN.match(text.text)
+                if token is not None and text.from_number in INBOXES:
+                    where = conversation_of(text.from_number, [number])
+                    arrival = Arrival(where, int(token[2]), text.at.timestamp())
+                    self.seen.texted[token[1]].append(arrival)
+            self._looked_at[number] = len(phone.received)
+        return self.seen
+
+    def _look_in_channel(self, inbox: str, name: str) -> None:
+        channel = self._slack.channel(name)
+        # what people have deleted meanwhile is no longer there: no place in the channel stays
+        newer = takewhile(lambda ts: ts > self._newest_ts[name], reversed(channel.by_ts))
+        for post in [channel.by_ts[ts] for ts in reversed(list(newer))]:
+            self._newest_ts[name] = post.ts
+            token = TOKEN.search(post.text)
+            if post.bot_id != self._slack.bot_id or post.thread_ts is None or token is None:
+                continue
+            kind = told_in(post)
+            if kind is not None:
+                self.seen.told[token[1]][kind] += 1
+                self.notices[kind].append(post)
+                continue
+            where = conversation_of(inbox, numbers_on(channel.by_ts[post.thread_ts]))
+            self.seen.shown[token[1]].append(Arrival(where, int(token[2]), float(post.ts)))
+            if "shown late" in post.text:
+                self.seen.late.add(token[1])
 
 
 def told_in(post: Message) -> str | None:
@@ -130,15 +149,34 @@ class Files:
         """Let go of it."""
         self._engine.dispose()
 
-    def find_owed(self) -> list[str]:
+    def find_owed(self, but_kinds: Sequence[str] = ()) -> list[str]:
         """Deliveries that are still owed, by kind, in words."""
         query = (
             select(Delivery.kind, func.count())
-            .where(col(Delivery.state).in_(OPEN_STATES))
+            .where(col(Delivery.state).in_(OPEN_STATES), col(Delivery.kind).not_in(but_kinds))
             .group_by(Delivery.kind)
         )
         with Session(self._engine) as session:
             return [f"{count} {kind} owed" for kind, count in session.exec(query).all()]
+
+    def find_senders(self) -> set[str]:
+        """The processes that are sending a text to phones at this moment."""
+        query = select(Attempt.worker).join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+        sending = query.where(
+            Delivery.side == "ringcentral",
+            Delivery.state == "started",
+            col(Attempt.outcome).is_(None),
+        )
+        with Session(self._engine) as session:
+            return set(session.exec(sending))
+
+    def count_taken_over(self) -> int:
+        """Texts whose sender did not tell what became of them, so that another looked."""
+        unreported = select(func.count()).where(
+            col(Attempt.outcome).is_not(None), col(Attempt.reported).is_(False)
+        )
+        with Session(self._engine) as session:
+            return session.exec(unreported).one()
 
     def find_left(self, ledger: Ledger) -> list[Left]:
         """When each text left for each side."""

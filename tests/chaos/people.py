@@ -13,7 +13,7 @@ from typing import Any
 from bridge.sandbox.ringcentral import RingCentralSimulator
 from bridge.sandbox.slack import ClientRefused, Message
 from bridge.slack.render import IT_WAS_SENT, RETRY, SEND_AGAIN
-from tests.chaos.eyes import INBOXES, Acknowledgements, numbers_on, told_in
+from tests.chaos.eyes import INBOXES, Acknowledgements, Eyes, numbers_on
 from tests.chaos.ledger import TOKEN, Kind, Ledger, Seen, Text, conversation_of, failures_of
 from tests.chaos.sky import Sky
 
@@ -61,9 +61,14 @@ class People:
     """Everybody outside the bridge."""
 
     def __init__(
-        self, sky: Sky, ledger: Ledger, noted: Acknowledgements, dice: random.Random
+        self,
+        sky: Sky,
+        eyes: Eyes,
+        ledger: Ledger,
+        noted: Acknowledgements,
+        dice: random.Random,
     ) -> None:
-        self._sky, self._slack = sky, sky.slack
+        self._sky, self._slack, self._eyes = sky, sky.slack, eyes
         self._ringcentral: RingCentralSimulator = sky.ringcentral
         self._ledger, self._noted, self._dice = ledger, noted, dice
         self._conversations = make_conversations()
@@ -191,8 +196,9 @@ class People:
 
     # Afterwards
 
-    async def retry(self, seen: Seen) -> None:
+    async def retry(self) -> None:
         """Whoever was told that a text has failed tries it again, or lets it be."""
+        seen = self._eyes.look()
         for notice in self._notices("failed"):
             text = self._text_of(notice)
             if RETRY in notice.buttons() and not self._sky.is_slack_closed:
@@ -212,8 +218,9 @@ class People:
                 return
         self._deal_with(notice)
 
-    async def decide(self, seen: Seen) -> int:
+    async def decide(self) -> int:
         """Whoever was asked says what is true; how many were asked."""
+        seen = self._eyes.look()
         asked = self._notices("unsure")
         for notice in asked:
             text = self._text_of(notice)
@@ -243,11 +250,8 @@ class People:
         """Those of a kind that nobody has dealt with."""
         return [
             each
-            for name in INBOXES.values()
-            for each in self._slack.channel(name).messages
-            if each.bot_id == self._slack.bot_id
-            and (each.channel_id, each.ts) not in self._dealt_with
-            and told_in(each) == kind
+            for each in self._eyes.notices[kind]
+            if (each.channel_id, each.ts) not in self._dealt_with
         ]
 
     def _deal_with(self, notice: Message) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import time
@@ -22,7 +23,7 @@ from bridge.sandbox.supervisor import bridge_environment, free_port
 from storage import migrate
 from storage.database import parse_url
 from tests.chaos.account import CALM, Account, Gust, take_account
-from tests.chaos.eyes import INBOXES, Acknowledgements, Files, look
+from tests.chaos.eyes import INBOXES, Acknowledgements, Eyes, Files
 from tests.chaos.fleet import Engine, Fleet, running_fleet
 from tests.chaos.ledger import Ledger, fate_of
 from tests.chaos.outages import SEND_SECONDS
@@ -40,7 +41,10 @@ FIRST_CALM_SHARE, CALM_SHARE = 0.08, 0.4  # of all the traffic's time; of each w
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.5, 8.0
 LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 240.0  # the longest pause before a retry is 64 s, and a question can follow it
-LOOKS_AFTER = (0.4, 1.0, 4.0)
+LOOKS_AFTER = (0.4, 1.0, 5.0)
+# A provider that stands still so long may do a thing after the last look for it: no fault of ours.
+BEARABLE_STALL_SECONDS = LOOKS_AFTER[-1] - 2.0
+STALL_LOOK_SECONDS = 0.1
 QUIET_SECONDS = 2.0  # nothing is owed any more: what comes now was asked for by nothing on file
 DAY_OF_RETRIES = (1.0,) * 10 + (2.0,) * 290
 
@@ -89,6 +93,7 @@ class Result:
     own_deaths: Sequence[int]
     was_cut: bool  # the time was over before all texts were written
     owed: Sequence[str]  # what was not settled at the end, in words
+    longest_stall_seconds: float
     penalties: int  # requests that were refused for a rate limit
     pressed_on: int  # requests sent while a penalty was on
 
@@ -107,6 +112,9 @@ class Result:
             found.append(f"{len(self.own_deaths)} processes ended by themselves (exit {codes})")
         if self.owed:
             found.append(f"not settled at the end: {', '.join(self.owed)}")
+        if self.longest_stall_seconds > BEARABLE_STALL_SECONDS:
+            stood = f"{self.longest_stall_seconds:.1f} s"
+            found.append(f"this machine stood still for {stood}: too busy to judge by")
         if self.was_cut:
             found.append("the time was over before all texts were written")
         return found
@@ -121,6 +129,7 @@ class Run:
 
     plan: Plan
     people: People
+    eyes: Eyes
     ledger: Ledger
     sky: Sky
     files: Files
@@ -131,6 +140,9 @@ class Run:
     was_cut: bool = False
     gusts: list[Gust] = field(default_factory=list)
     owed: Sequence[str] = ()
+    longest_stall_seconds: float = 0.0
+    _unsettled: list[str] = field(default_factory=list)
+    _watched: int = 0
     _began_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -169,20 +181,36 @@ class Run:
             await blow(weather, self.sky, seconds)
         finally:
             self.weather = CALM
-            self.gusts.append(Gust(weather.name, from_at, time.time()))
+            until_at = time.time() + weather.aftermath_seconds
+            self.gusts.append(Gust(weather.name, from_at, until_at))
 
     async def watch(self) -> None:
         """Keep count, and let people act on what they are told, until cancelled."""
         while True:
             self.noted.note()
-            seen = look(self.sky.slack, self.sky.ringcentral)
-            self.open_count = len(self.find_open())
-            await self.people.retry(seen)
+            self.open_count = self._count_open()
+            await self.people.retry()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def watch_machine(self) -> None:
+        """Note how long this machine, and the providers on it, stood still, until cancelled."""
+        while True:
+            asleep_at = time.monotonic()
+            await asyncio.sleep(STALL_LOOK_SECONDS)
+            stalled = time.monotonic() - asleep_at - STALL_LOOK_SECONDS
+            self.longest_stall_seconds = max(self.longest_stall_seconds, stalled)
+
+    def _count_open(self) -> int:
+        """About how many: a text that failed and is tried again is not counted once more."""
+        seen, texts = self.eyes.look(), self.ledger.texts
+        self._unsettled += itertools.islice(texts, self._watched, None)
+        self._watched = len(texts)
+        self._unsettled = [each for each in self._unsettled if fate_of(texts[each], seen) == "open"]
+        return len(self._unsettled)
 
     def find_open(self) -> list[str]:
         """Texts of which nothing has reached anybody yet."""
-        seen = look(self.sky.slack, self.sky.ringcentral)
+        seen = self.eyes.look()
         return [token for token, text in self.ledger.texts.items() if fate_of(text, seen) == "open"]
 
     async def settle(self) -> None:
@@ -191,7 +219,7 @@ class Run:
         until, told_at = time.monotonic() + SETTLE_SECONDS, 0.0
         quiet_since = time.monotonic()
         while time.monotonic() < until:
-            asked = await self.people.decide(look(self.sky.slack, self.sky.ringcentral))
+            asked = await self.people.decide()
             still_open, owed = self.find_open(), await asyncio.to_thread(self.files.find_owed)
             self.owed = [*owed, *([f"{asked} asked"] if asked else []), *still_open]
             if self.owed:
@@ -234,10 +262,13 @@ async def staged(plan: Plan, folder: Path, tell: Tell) -> AsyncIterator[Run]:
         owns_server = NAMED_SERVER not in os.environ
         full_disk = folder / "disk-full"
         sky = Sky(slack, ringcentral, fleet, plan.engine, url, full_disk, owns_server, dice)
-        people = People(sky, ledger, noted, random.Random(plan.seed + 3))
+        eyes = Eyes(slack, ringcentral)
+        people = People(sky, eyes, ledger, noted, random.Random(plan.seed + 3))
         files = Files(url)
         ending.callback(files.close)
-        yield Run(plan, people, ledger, sky, files, noted, tell)
+        run = Run(plan, people, eyes, ledger, sky, files, noted, tell)
+        async with in_background(run.watch()), in_background(run.watch_machine()):
+            yield run
 
 
 def _simulators(plan: Plan) -> tuple[SlackSimulator, RingCentralSimulator]:
@@ -258,12 +289,11 @@ def _simulators(plan: Plan) -> tuple[SlackSimulator, RingCentralSimulator]:
 
 async def _play(run: Run) -> Result:
     began_at = time.monotonic()
-    async with in_background(run.watch()):
-        async with in_background(run.weathers()):
-            await run.traffic()
-        written_at = time.monotonic()
-        await run.sky.fleet.until_ready()
-        await run.settle()
+    async with in_background(run.weathers()):
+        await run.traffic()
+    written_at = time.monotonic()
+    await run.sky.fleet.until_ready()
+    await run.settle()
     return await concluded(run, began_at, written_at)
 
 
@@ -272,7 +302,7 @@ async def concluded(run: Run, began_at: float, written_at: float) -> Result:
     run.noted.note()
     sky = run.sky
     left = await asyncio.to_thread(run.files.find_left, run.ledger)
-    seen = look(sky.slack, sky.ringcentral)
+    seen = run.eyes.look()
     requests = sky.ringcentral.requests
     return Result(
         run.plan,
@@ -283,6 +313,7 @@ async def concluded(run: Run, began_at: float, written_at: float) -> Result:
         sky.fleet.own_deaths,
         run.was_cut,
         run.owed,
+        run.longest_stall_seconds,
         sum(each.status == 429 for each in requests),
         sum(each.during_penalty for each in requests),
     )

@@ -45,6 +45,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "own_deaths": list(result.own_deaths),
         "was_cut": result.was_cut,
         "owed": list(result.owed),
+        "longest_stall_seconds": round(result.longest_stall_seconds, 2),
         "penalties": result.penalties,
         "pressed_on": result.pressed_on,
         "is_clean": result.is_clean,
@@ -66,7 +67,8 @@ def _head(result: Result) -> str:
     return (
         f"{texts} texts on {plan.engine}, Slack over {plan.slack}{limits}, seed {plan.seed}: "
         f"{result.seconds:.0f} s, of which {result.settle_seconds:.0f} s to settle; "
-        f"{result.kills} processes killed"
+        f"{result.kills} processes killed; the machine stood still for at most "
+        f"{result.longest_stall_seconds:.1f} s"
     )
 
 

@@ -214,6 +214,7 @@ def result(**facts: object) -> Result:
         "own_deaths": (),
         "was_cut": False,
         "owed": (),
+        "longest_stall_seconds": 0.2,
         "penalties": 0,
         "pressed_on": 0,
         **facts,
@@ -234,6 +235,10 @@ def test_a_clean_run_says_so() -> None:
     [
         ({"own_deaths": (1, -11)}, "2 processes ended by themselves (exit 1, -11)"),
         ({"owed": ("2 mark owed",)}, "not settled at the end: 2 mark owed"),
+        (
+            {"longest_stall_seconds": 4.0},
+            "this machine stood still for 4.0 s: too busy to judge by",
+        ),
         ({"was_cut": True}, "the time was over before all texts were written"),
         ({"account": take_account({"r00001": text()}, seen(), [], 0.0)}, "1 lost"),
         (

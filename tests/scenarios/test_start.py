@@ -2,15 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bridge.errors import StartRefused
 from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
 from bridge.sandbox.slack import BOT_TOKEN, SlackSimulator
 from bridge.sandbox.supervisor import BridgeProcess, bridge_environment, free_port
+from storage.database import parse_url
 from storage.secrets import new_key
 from storage.tables import Login, Subscription
 from tests.scenarios.world import (
@@ -238,6 +240,42 @@ async def test_replies_while_the_bridge_is_down_are_sent_at_its_start(sqlite_url
         await asyncio.sleep(0.1)  # the first attempts fail, the last comes after the start
         await world.start_bridge()
         await alice.expect_sms("Are you there?")
+
+
+async def test_a_start_waits_for_a_database_that_is_starting_too(
+    postgres_url: str,
+    postgres_template: str,
+    new_postgres_database: Callable[[str], str],
+    simulators: tuple[SlackSimulator, RingCentralSimulator],
+    tmp_path: Path,
+) -> None:
+    """After a loss of power nobody has to start the bridge by hand because it was faster."""
+    url = new_postgres_database(postgres_template)
+    process = _process(simulators, url, tmp_path)
+    process.program = ("-m", "bridge", "web")
+    _let_connect(postgres_url, url, "false")
+    starting = asyncio.create_task(process.start())
+    try:
+        async with asyncio.timeout(30):
+            while "bridge.start_delayed" not in _read(process.log_path):  # noqa: ASYNC110  # a log
+                await asyncio.sleep(0.05)
+        _let_connect(postgres_url, url, "true")
+        await starting
+    finally:
+        starting.cancel()
+        await process.stop()
+    assert "Traceback" not in _read(process.log_path)
+
+
+def _let_connect(server_url: str, url: str, allowed: str) -> None:
+    plain = parse_url(server_url).set(drivername="postgresql")
+    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as server:
+        name = parse_url(url).database
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}".encode())
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 async def test_an_app_that_was_removed_and_installed_again_goes_on(
