@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export BRIDGE_REFERENCE ?= $(abspath ../shared/reference)
 
-.PHONY: help install sandbox test check bench chaos sdk-check clean
+.PHONY: help install sandbox test check bench chaos pictures sdk-check clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,10 +20,11 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 install: $(VENV)/installed ## Install the bridge into .venv
 
-sandbox: $(VENV)/installed ## Run the bridge with simulated Slack, RingCentral and phones
-	@$(BIN)/python -m bridge sandbox
+sandbox: $(VENV)/installed ## Simulated Slack and phones in a browser; ARGS="--port 8000 --data DIR --fresh"
+	@$(BIN)/python -m bridge sandbox $(ARGS)
 
 test: $(VENV)/installed-dev ## Run all tests but the bench's own, on SQLite and PostgreSQL
+	@.ci/browser
 	$(BIN)/python -m pytest -n 3 --dist worksteal -q --ignore tests/bench $(ARGS)
 
 check: $(VENV)/installed-dev ## Format, lint, types, import rules
@@ -37,6 +38,10 @@ bench: $(VENV)/installed-dev ## Measure the bridge against a floor, in one run
 
 chaos: $(VENV)/installed-dev ## Ten thousand texts under fire, each accounted for; ARGS="--help"
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+pictures: $(VENV)/installed-dev ## Make the pictures of the sandbox's page under docs/pictures
+	@.ci/browser
+	$(BIN)/python -m tests.browser.pictures
 
 sdk-check: $(VENV)/installed-dev ## Let the providers' official Node SDKs talk to the simulators
 	@command -v node npm >/dev/null || { echo "Node.js and npm are needed: install them, then make sdk-check again."; exit 1; }

@@ -24,6 +24,7 @@ async def open_stream(request: web.Request) -> web.StreamResponse:
     headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
+    await response.write(b"retry: 1000\n\n")  # a sandbox that is started again is found soon
     return response
 
 

@@ -26,7 +26,12 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser without a past."""
-    made = browser.new_context(viewport=WIDE, locale="en-US", timezone_id="America/Los_Angeles")
+    made = browser.new_context(
+        viewport=WIDE,
+        locale="en-US",
+        timezone_id="America/Los_Angeles",
+        reduced_motion="reduce",  # what has just appeared is there at once
+    )
     made.set_default_timeout(WAIT_MS)
     yield made
     made.close()

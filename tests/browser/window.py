@@ -82,6 +82,17 @@ class Window:
         """The message with these words."""
         return (within or self.channel).locator("article.message").filter(has_text=text)
 
+    @property
+    def suggestions(self) -> Locator:
+        """What may be meant by what is being typed."""
+        return self.page.locator(".completions").get_by_role("option")
+
+    def act_as(self, name: str) -> None:
+        """Be somebody else of the workspace."""
+        self.page.get_by_role("button", name=re.compile("^Acting as")).click()
+        self.page.get_by_role("menuitemradio", name=f"Act as {name}").click()
+        expect(self.page.get_by_role("button", name=f"Acting as {name}")).to_be_visible()
+
     def open_thread(self, text: str) -> None:
         """Open the thread whose first message says this."""
         card = self.message(text)

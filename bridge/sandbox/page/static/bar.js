@@ -53,7 +53,7 @@ function narrowButton(place, faultsOn) {
     event.currentTarget.setAttribute("aria-expanded", String(isOpen));
   };
   return button(
-    faultsOn ? `Controls, ${faultsOn} faults on` : "Controls",
+    faultsOn ? `Controls, ${faultsOn} fault${faultsOn === 1 ? "" : "s"} on` : "Controls",
     toggle,
     {
       class: "bar-button only-narrow",

@@ -65,7 +65,7 @@ function tools(parts) {
 
 function also(parts) {
   return parts.also
-    ? h("label.also", {}, parts.also, h("span", {}, `Also send to ${titleOf(parts.channel)}`))
+    ? h("label.also", {}, parts.also, h("span", {}, `Also to ${titleOf(parts.channel)}`))
     : null;
 }
 

@@ -16,7 +16,7 @@ const STEPS = [
     done: "replied",
     title: "Answer in the thread",
     words: () =>
-      `A reply is a text, even “@carl …” or “note: …”; it leaves after ${state.bridge.hold_seconds} s.`,
+      `A reply is texted after ${state.bridge.hold_seconds} s, even one with “@carl” or “note:”.`,
     show: () => showThread(),
   },
   {

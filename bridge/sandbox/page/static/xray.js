@@ -41,14 +41,14 @@ export function renderXray() {
   );
   const isMoved = Math.abs(new Date(seen.now) - new Date(seen.machine_now)) > 2000;
   redraw(place.querySelector(".clock-note"), isMoved, () =>
-    isMoved ? "attempts are timed by the machine’s own clock, which never moves" : "",
+    isMoved ? "attempts, looks and gates go by the machine’s own clock, which never moves" : "",
   );
   redraw(place.querySelector(".lanes"), seen.lanes, () =>
     seen.lanes.length ? seen.lanes.map(lane) : h("p.detail", {}, "Nothing is waiting."),
   );
   const openings = seen.gates.map(opensIn);
   redraw(place.querySelector(".gates"), [seen.gates, openings.map((each) => each > 0)], () =>
-    seen.gates.length ? seen.gates.map(gate) : h("p.detail", {}, "None has been used."),
+    seen.gates.length ? closedFirst(seen.gates).map(gate) : h("p.detail", {}, "None has been used."),
   );
   lookAgainIn(Math.min(...openings.filter((each) => each > 0)));
 }
@@ -88,7 +88,12 @@ function frame() {
   ];
 }
 
-const traceItem = (message) => ({ key: `m${message.id}`, signature: message, message });
+const traceItem = (message) => ({
+  key: `m${message.id}`,
+  signature: [message, namesOf(message)], // a phone's name may be known later than its texts
+  message,
+});
+const namesOf = (message) => message.with.split(",").map(calledBy).join(", ");
 const deliveryItem = (delivery) => ({ key: `d${delivery.id}`, signature: delivery, delivery });
 const time = (iso) =>
   new Intl.DateTimeFormat("en-US", {
@@ -101,7 +106,7 @@ const badge = (word) => h("span.pill", { class: COLOURS[word] || "" }, word);
 function trace(message) {
   const isOut = message.direction === "out";
   const numbers = message.with.split(",");
-  const whom = numbers.map(calledBy).join(", ");
+  const whom = namesOf(message);
   const status =
     message.carrier_status && message.carrier_status !== "Received"
       ? `${message.status} · ${message.carrier_status}`
@@ -157,7 +162,7 @@ function deliveryRow(delivery, isAlone) {
       "span.doings",
       {},
       attempts.slice(-6).map(attempt),
-      reason ? h("span.reason", {}, reason) : null,
+      reason && reason !== attempts.at(-1)?.detail ? h("span.reason", {}, reason) : null,
       looks ? h("span.pill.amber", {}, `looked ${looks}×`) : null,
       h("span.detail", {}, comesNext(delivery)),
     ),
@@ -202,6 +207,11 @@ function lane({ lane: name, length, head, state: now, due_at: dueAt }) {
 
 /** For how many milliseconds more a gate is closed; the bridge's machine is this one. */
 const opensIn = ({ closed_until_at: until }) => (until ? Date.parse(until) - Date.now() : 0);
+
+const closedFirst = (gates) => [
+  ...gates.filter((each) => opensIn(each) > 0),
+  ...gates.filter((each) => opensIn(each) <= 0),
+];
 
 let looking = null;
 
