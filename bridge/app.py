@@ -172,7 +172,7 @@ async def _compose(
     metrics = _metrics_page(settings, clock, database, budget_of)
     web = build_web(
         slack=slack.asgi,
-        ringcentral_routes=ringcentral.routes,
+        ringcentral=ringcentral.asgi,
         is_ready=is_ready,
         metrics=metrics,
         sandbox_routes=_sandbox_routes(settings, clock, database, budget_of),

@@ -7,8 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Update, func, literal_column, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -17,6 +28,7 @@ from storage import prepared
 from storage.database import insert_ignore, signal
 from storage.ids import new_marker
 from storage.tables import UNSETTLED_STATES, Attempt, Conversation, Delivery, Message
+from storage.types import UtcDateTime
 from storage.updates import run_update
 
 SIGNAL = "deliveries"
@@ -100,29 +112,42 @@ def show_again(session: Session, owed: Owed, now: datetime) -> None:
     Its place in the lane is the new one, as of a mark and its removal the last asked for stays.
     """
     mine = (owed.subject_type, owed.subject_id, owed.side, owed.kind, owed.part)
-    if not _show_more(session, *mine, owed.lane_order):
+    shown_more = (*mine, owed.lane_order, owed.due_at)
+    if not _show_more(session, *shown_more):
         if enqueue(session, owed, now):
             return
-        _show_more(session, *mine, owed.lane_order)  # another process owed it meanwhile
-    if _show_settled_again(session, *mine, owed.due_at):
-        signal(session, SIGNAL)
+        _show_more(session, *shown_more)  # another process owed it meanwhile
+    signal(session, SIGNAL)
 
 
 @prepared.rowcount
 def _show_more(
-    subject_type: str, subject_id: int, side: str, kind: str, part: int, lane_order: str
+    subject_type: str,
+    subject_id: int,
+    side: str,
+    kind: str,
+    part: int,
+    lane_order: str,
+    due_at: datetime,
 ) -> Update:
+    # in one statement, as every text does it: what is settled waits again, the rest stays
+    is_settled = col(Delivery.state).in_(SETTLED)
+    again: dict[str, Any] = {
+        "state": literal("waiting"),
+        "due_at": type_coerce(due_at, UtcDateTime()),
+        "attempts": literal(0),
+        "settled_at": null(),
+        "reason": null(),
+    }
     mine = _owed(subject_type, subject_id, side, kind, part)
-    return mine.values(version=Delivery.version + 1, lane_order=lane_order)
-
-
-@prepared.rowcount
-def _show_settled_again(
-    subject_type: str, subject_id: int, side: str, kind: str, part: int, due_at: datetime
-) -> Update:
-    settled = col(Delivery.state).in_(SETTLED)
-    mine = _owed(subject_type, subject_id, side, kind, part).where(settled)
-    return mine.values(state="waiting", due_at=due_at, attempts=0, settled_at=None, reason=None)
+    return mine.values(
+        version=Delivery.version + 1,
+        lane_order=lane_order,
+        **{
+            name: case((is_settled, value), else_=getattr(Delivery, name))
+            for name, value in again.items()
+        },
+    )
 
 
 def _owed(subject_type: str, subject_id: int, side: str, kind: str, part: int) -> Update:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast, overload
+from typing import Any, TypeVar, cast, overload
 
 from sqlalchemy import ColumnElement, Insert, Table, inspect
 from sqlalchemy.dialects import postgresql
@@ -14,6 +14,8 @@ from sqlmodel import Session, SQLModel
 
 from storage import driver
 from storage.driver import Process
+
+T = TypeVar("T", bound=SQLModel)
 
 Row = Mapping[str, Any]
 Target = Table | type[SQLModel]
@@ -66,9 +68,16 @@ def insert(session: Session, entity: SQLModel) -> None:
             .execute(table.insert().returning(number), row)
             .scalar_one()
         )
-    # detached, so that adding it to a session inserts no second row
     entity.__dict__[number.name] = made
-    attributes.instance_state(entity).key = mapper.identity_key_from_primary_key((made,))
+    as_on_file(entity)
+
+
+def as_on_file(entity: T) -> T:
+    """An entity whose row was just inserted, as if read: adding it to a session changes the row."""
+    mapper = inspect(type(entity))
+    key = mapper.primary_key_from_instance(entity)
+    attributes.instance_state(entity).key = mapper.identity_key_from_primary_key(tuple(key))
+    return entity
 
 
 @lru_cache(maxsize=64)

@@ -7,14 +7,15 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from storage import prepared
-from storage.database import insert_ignore
+from storage.inserts import as_on_file, insert_ignore
 from storage.tables import SlackOriginal
 
 
 def lock_or_add(session: Session, team_id: str, channel_id: str, ts: str) -> SlackOriginal:
     """What is known of a Slack message, its row locked; a row is made where nothing was known."""
     values = {"team_id": team_id, "channel_id": channel_id, "ts": ts, "deleted": False}
-    insert_ignore(session, SlackOriginal, values)
+    if insert_ignore(session, SlackOriginal, values):
+        return as_on_file(SlackOriginal(team_id=team_id, channel_id=channel_id, ts=ts))
     return _lock(session, team_id, channel_id, ts)
 
 

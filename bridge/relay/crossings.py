@@ -49,14 +49,13 @@ def gap_reason(store: str) -> str:
 
 
 def relay_sms_to_slack(session: Session, record: CarrierRecord, inbox: Inbox, now: datetime) -> str:
-    """Show a carrier's record in its conversation's thread; `relayed` or `repeat`.
+    """Show a carrier's record, which is not on file, in its conversation's thread; `relayed`.
 
+    Raises Overtaken where it came twice at once and the other was first.
     The conversation is the one of its participants. RingCentral's id for it is remembered; where
     the two disagree the participants win, as nobody says how RingCentral makes its id.
     """
     place = conversations.find_or_open_for(session, inbox, record, now)
-    if copies.get_message_id(session, "ringcentral", record.store, record.record_id) is not None:
-        return "repeat"  # the lock on the conversation orders two that come at once
     conversation_rows.name_ringcentral_id(
         session, record.store, record.ringcentral_conversation_id, place.conversation_id
     )

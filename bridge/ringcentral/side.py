@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from bridge.clock import Clock, sleep, wait_at_most
 from bridge.errors import ProviderProblem
@@ -22,7 +22,7 @@ from bridge.ringcentral.parse import NotUnderstood
 from bridge.ringcentral.problems import LoginRefused, NotSent
 from bridge.ringcentral.read_marks import ReadMarks
 from bridge.ringcentral.sender import PhoneTextOf, RingCentralSender
-from bridge.ringcentral.subscription import WEBHOOK_PATH, SubscriptionWatch
+from bridge.ringcentral.subscription import SubscriptionWatch
 from bridge.ringcentral.turns import Turns
 from bridge.settings import Settings
 from storage import logins
@@ -40,7 +40,7 @@ STOP_SECONDS = 10.0
 
 
 class RingCentralSide:
-    """One login at RingCentral. `sender` and `routes` exist at once, the rest after `open`."""
+    """One login at RingCentral. `sender` and `asgi` exist at once, the rest after `open`."""
 
     def __init__(
         self,
@@ -78,9 +78,9 @@ class RingCentralSide:
         self.read_marks = ReadMarks(self.client_of, database, clock)
 
     @property
-    def routes(self) -> Sequence[Route]:
-        """What web.py mounts."""
-        return [Route(WEBHOOK_PATH, self.webhook.receive_webhook, methods=["POST"])]
+    def asgi(self) -> ASGIApp:
+        """What answers at the webhook's path."""
+        return self.webhook
 
     def client_of(self, login_id: int) -> RingCentralClient:
         """The client of a login; raises NotSent for one whose credentials are not set."""

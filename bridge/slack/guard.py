@@ -24,7 +24,7 @@ STALE_SECONDS = 300  # Slack's own verifiers refuse what is older or newer than 
 
 log = structlog.get_logger(__name__)
 
-Answer = Callable[[str, Headers], Awaitable[Response]]
+Answer = Callable[[str], Awaitable[Response]]
 
 
 class BodyRefused(Exception):
@@ -59,7 +59,7 @@ class SlackGuard:
             log.warning("slack.request_refused", status=refused.status, reason=refused.reason)
             response: Response = PlainTextResponse("", refused.status, {"connection": "close"})
         else:
-            response = await self._answer(text, headers)
+            response = await self._answer(text)
         await response(scope, receive, send)
 
     async def _admit(self, scope: Scope, headers: Headers, receive: Receive) -> str:

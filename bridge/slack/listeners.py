@@ -18,7 +18,6 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
-from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from bridge.slack import parse
@@ -76,6 +75,7 @@ class Listeners:
             request_verification_enabled=False,  # the guard did it, and logs no body
             ssl_check_enabled=False,  # obsolete, and it runs before any verification
             attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,  # for assistants; asked at each event
             raise_error_for_unhandled_request=True,  # what no listener wants comes to _on_error
         )
         for name in parse.WANTED_EVENTS:  # in this order: Bolt tries one after the other
@@ -117,21 +117,23 @@ class Listeners:
         log.error("slack.listener_failed", error=type(error).__name__, where=_place_of(error))
         return BoltResponse(status=503, body="")
 
-    async def answer(self, text: str, headers: Headers) -> Response:
+    async def answer(self, text: str) -> Response:
         """Answer one verified request."""
-        if await self.kept_as_unreadable(text):
+        body = await self.readable(text)
+        if body is None:
             return Response(status_code=200)
-        request = AsyncBoltRequest(body=text, headers=dict(headers))
+        # Bolt takes text and headers over HTTP, and would read both again: in the other mode it
+        # takes what was read, and nothing it does for us differs by the mode
+        request = AsyncBoltRequest(body=body, mode="socket_mode")
         return to_starlette_response(await self.app.async_dispatch(request))
 
-    async def kept_as_unreadable(self, body: str | Body) -> bool:
-        """Keep a body whose outer shape Bolt itself would stumble over; True where it was kept."""
+    async def readable(self, body: str | Body) -> dict[str, Any] | None:
+        """A body's fields; None where Bolt would stumble over its outer shape, and it was kept."""
         try:
-            parse.check_shape(parse.parse_body(body) if isinstance(body, str) else body)
+            return parse.checked(parse.parse_body(body) if isinstance(body, str) else body)
         except NotUnderstood as fault:
             await self._inbound.keep(str(body), str(fault))
-            return True
-        return False
+            return None
 
 
 def _place_of(error: Exception) -> str:

@@ -149,8 +149,8 @@ def _parse_form(text: str) -> Any:
     return form
 
 
-def check_shape(body: object) -> None:
-    """Raise NotUnderstood for an outer shape that Slack never sends and Bolt cannot read."""
+def checked(body: object) -> dict[str, Any]:
+    """The body's fields; NotUnderstood for a shape that Slack never sends and Bolt cannot read."""
     if not isinstance(body, dict):
         raise NotUnderstood("not an object")
     if body.get("type") == "event_callback":
@@ -160,6 +160,7 @@ def check_shape(body: object) -> None:
         authorizations
     ):
         raise NotUnderstood("authorizations is not a list of objects")
+    return body
 
 
 def team_id_of(body: Body) -> str:

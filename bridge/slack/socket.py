@@ -73,7 +73,7 @@ class _Handler(AsyncSocketModeHandler):
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as its parent does
         self._on_heard()
-        if await self._listeners.kept_as_unreadable(req.payload):
+        if await self._listeners.readable(req.payload) is None:
             await client.send_socket_mode_response(SocketModeResponse(req.envelope_id))
             return
         await super().handle(client, req)

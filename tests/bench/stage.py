@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ import aiohttp
 import yaml
 
 from bridge.sandbox.ringcentral import CLIENT_ID, CLIENT_SECRET, JWT, NUMBER
-from bridge.sandbox.slack import BOT_TOKEN
+from bridge.sandbox.slack import BOT_TOKEN, TEAM_ID
 from bridge.sandbox.supervisor import BridgeProcess, bridge_environment, free_port
-from storage import cursors, inboxes, migrate, secrets, subscriptions
+from bridge.slack.catchup import OVERLAP
+from storage import channel_cursors, cursors, inboxes, migrate, secrets, subscriptions
 from storage.database import Database
 from storage.tables import Inbox
 from tests.bench import children, traffic
@@ -169,10 +170,11 @@ class Stage:
         return path
 
     async def _start_from_here(self, path: Path) -> None:
-        """Put the cursor of a database at the simulated store's end.
+        """Put the cursors of a database at the ends of the simulated store and channel.
 
-        Else the bridge would find there, and show, what other databases' bridges have sent. A sync
-        reaches back over 5 s before its token, so nothing may have been sent for as long.
+        Else the bridge would find there, and relay, what other databases' bridges were told of. A
+        sync reaches back over 5 s before its token, so nothing may have been sent for as long; the
+        channel's catch-up reaches back over a span of its own, which the cursor is ahead by.
         """
         await asyncio.sleep(max(0.0, self._rested_at - asyncio.get_running_loop().time()))
         url = f"{self.ringcentral.url}{traffic.SYNC_PATH}"
@@ -188,6 +190,9 @@ class Stage:
             after = cursors.Place(place["syncToken"], synced_at, synced_at)
             before = cursors.place_of(cursor)
             await database.write(cursors.advance, self.line.store, before, after, synced_at)
+            channel, read_to = (TEAM_ID, self.line.channel_id), datetime.now(UTC) + OVERLAP
+            await database.write(channel_cursors.get_or_add, *channel, _ts(read_to))
+            await database.write(channel_cursors.advance, *channel, _ts(read_to), synced_at)
         finally:
             await database.close()
 
@@ -289,6 +294,10 @@ class Stage:
             if asyncio.get_running_loop().time() > deadline:
                 raise BenchFailed(f"{otherwise}; its log is {self._folder / 'bridge.log'}.")
             await asyncio.sleep(0.1)
+
+
+def _ts(at: datetime) -> str:
+    return f"{at.timestamp():.6f}"
 
 
 def _subscribed_events() -> list[str]:

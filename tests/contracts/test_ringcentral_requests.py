@@ -28,7 +28,7 @@ from bridge.outbox.outcome import Accepted, Claimed, Ready, Refused
 from bridge.relay import conversations
 from bridge.ringcentral.read_marks import ReadMarks
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
-from bridge.ringcentral.subscription import SubscriptionWatch
+from bridge.ringcentral.subscription import WEBHOOK_PATH, SubscriptionWatch
 from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from storage import cursors, inboxes, messages, reads
@@ -157,7 +157,7 @@ async def bridged(database: Database) -> AsyncIterator[Bridged]:
             queue = bridged.store("201")
             await database.write(put_inbox, QUEUE_NUMBER, queue, channel_id="C0002")
             await database.write(cursors.match_inboxes, machine_now())
-            async with serving(side.routes, listener):
+            async with serving([Route(WEBHOOK_PATH, side.asgi)], listener):
                 yield bridged
             await side.stop()
 

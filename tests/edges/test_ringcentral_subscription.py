@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from starlette.routing import Route
 
 from bridge.clock import Clock, machine_now
 from bridge.outbox.gates import Gates, no_budget
 from bridge.outbox.outcome import Refused
 from bridge.ringcentral.problems import Refusal
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
-from bridge.ringcentral.subscription import LIFE_SECONDS, SubscriptionWatch
+from bridge.ringcentral.subscription import LIFE_SECONDS, WEBHOOK_PATH, SubscriptionWatch
 from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from storage import cursors, inboxes, subscriptions
@@ -74,7 +75,7 @@ async def hearing(database: Database) -> AsyncIterator[Hearing]:
             phone_text_of,
         )
         await side.open()
-        async with serving(side.routes, listener):
+        async with serving([Route(WEBHOOK_PATH, side.asgi)], listener):
             yield Hearing(simulator, database, side, url)
         await side.stop()
 
@@ -128,7 +129,7 @@ async def test_another_address_replaces_it(hearing: Hearing) -> None:
     """A bridge that moved is called at its new address."""
     await hearing.watch().ensure()
     listener, url = listen()
-    async with serving(hearing.side.routes, listener):
+    async with serving([Route(WEBHOOK_PATH, hearing.side.asgi)], listener):
         await hearing.watch(url).ensure()
     on_file = await hearing.database.read(subscriptions.get, 1)
     assert on_file is not None
@@ -199,7 +200,7 @@ async def test_a_started_side_subscribes_by_itself(database: Database) -> None:
         started(simulator, database, url) as side,
     ):
         await asyncio.sleep(0.3)
-        async with serving(side.routes, listener):
+        async with serving([Route(WEBHOOK_PATH, side.asgi)], listener):
             await simulator.wait_for(lambda: simulator.subscriptions, 8)
             await simulator.phone("+14155550100").texts("Hello", to=NUMBER)
             await simulator.settled()

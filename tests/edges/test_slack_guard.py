@@ -10,7 +10,6 @@ from hashlib import sha256
 
 import httpx
 import pytest
-from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 
 from bridge.slack.guard import MAX_BODY_BYTES, SlackGuard
@@ -37,7 +36,7 @@ def admitted() -> list[str]:
 
 @pytest.fixture
 async def client(admitted: list[str]) -> AsyncIterator[httpx.AsyncClient]:
-    async def answer(text: str, _headers: Headers) -> Response:
+    async def answer(text: str) -> Response:
         admitted.append(text)
         return PlainTextResponse("ok")
 
