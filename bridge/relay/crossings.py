@@ -13,6 +13,7 @@ from bridge.relay.conversations import Place
 from bridge.relay.echoes import find_likest, window_of
 from bridge.relay.numbers import is_unknown
 from bridge.relay.texts import CarrierRecord, NewText, Reply
+from bridge.relay.todays_words import NOT_SENT, take_todays_words, tell_withdrawn
 from storage import conversations as conversation_rows
 from storage import (
     copies,
@@ -208,7 +209,7 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     if refusal is not None:
         refuse_message(session, message, thread, refusal, now)
         return "refused"
-    _owe_text(session, inbox, message, lanes.place(message.sent_at, reply.ts), now)
+    owe_text(session, inbox, message, lanes.place(message.sent_at, reply.ts), now)
     return "relayed"
 
 
@@ -271,6 +272,10 @@ def refuse_message(
     """It was not sent and will not be: tell its author why, in the thread."""
     assert message.id is not None, "read from its table"
     messages.change(session, message.id, status="failed", failure=reason)
+    words = take_todays_words(session, message, now)
+    if words == "deleted":
+        tell_withdrawn(session, message, thread, NOT_SENT, now)
+        return
     attempt = deliveries.find_by_subject(session, "message", message.id, "ringcentral", "text")
     notices.tell_in_thread(
         session,
@@ -279,15 +284,16 @@ def refuse_message(
         "failed",
         now,
         key=f"{reason}:{attempt[0].created_at.timestamp() if attempt else 0}",
-        payload={"reason": reason},
+        payload={"reason": reason} | ({"was_edited": True} if words == "edited" else {}),
     )
 
 
-def _owe_text(
+def owe_text(
     session: Session, inbox: Inbox, message: Message, lane_order: str, now: datetime
-) -> None:
+) -> bool:
+    """Owe a text to its conversation's phones, after the inbox's hold; False where it is owed."""
     assert message.id is not None, "numbered by the flush"
-    deliveries.enqueue(
+    return deliveries.enqueue(
         session,
         Owed(
             subject_type="message",
@@ -335,7 +341,7 @@ def send_text(session: Session, text: NewText, now: datetime) -> SendAccepted | 
     assert message.id is not None, "numbered by the flush"
     copies.record_new(session, "slack_command", scope, text.trigger_id, message.id)
     lane_order = lanes.place(now, f"c{message.id}")
-    _owe_text(session, inbox, message, lane_order, now)
+    owe_text(session, inbox, message, lane_order, now)
     _owe_showing(session, place, message.id, lane_order, due_at=now, now=now)
     _owe_link(session, place, text, message.id, now)
     if not place.is_new:

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from bridge.relay import conversations, lanes, notices
 from bridge.relay.texts import CarrierRecord
+from bridge.relay.todays_words import DID_NOT_ARRIVE, take_todays_words, tell_withdrawn
 from storage import conversations as conversation_rows
 from storage import copies, deliveries, messages, threads
 from storage.deliveries import Owed
@@ -56,7 +57,11 @@ def tell_failed(
     reason = record.error_code or record.status
     messages.change(session, message.id, status="failed", failure=reason)
     enqueue_mark(session, message.id, thread, now, kind="unmark")
-    is_app_text = {"is_app_text": True} if message.origin == "ringcentral_app" else {}
+    words = take_todays_words(session, message, now)
+    if words == "deleted":
+        tell_withdrawn(session, message, thread, DID_NOT_ARRIVE, now)
+        return
+    also = {"is_app_text": message.origin == "ringcentral_app", "was_edited": words == "edited"}
     notices.tell_in_thread(
         session,
         message,
@@ -64,7 +69,11 @@ def tell_failed(
         "failed",
         now,
         key=f"receipt:{record.record_id}:{reason}",
-        payload={"reason": reason, "was_accepted": True, **is_app_text},
+        payload={
+            "reason": reason,
+            "was_accepted": True,
+            **{key: True for key, is_so in also.items() if is_so},
+        },
     )
 
 

@@ -39,7 +39,7 @@ from storage import (
     people,
     threads,
 )
-from storage.tables import Answer, Conversation, Message, Thread
+from storage.tables import Answer, Conversation, Message, Notice, Thread
 
 MARK = "white_check_mark"
 EVENT_TYPE = "sms_bridge"
@@ -206,7 +206,7 @@ class SlackSender:
     def _load_notice(self, session: Session, notice_id: int) -> Post | _Direct | TryLater:
         notice = notices.get(session, notice_id)
         message = messages.get(session, notice.message_id) if notice.message_id else None
-        body = _body_of(session, message, notice.team_id) if message else ""
+        body = _quoted_body(session, notice, message)
         facts = self._notice_facts(notice.kind, notice.payload, message, body)
         rendered = render.notice(facts)
         if notice.thread_id is None:
@@ -453,6 +453,14 @@ def _body_of(session: Session, message: Message, team_id: str) -> str:
     mentioned = marks.mentioned_user_ids(message.markup)
     known = people.find(session, team_id, mentioned) if mentioned else []
     return marks.phone_text(message.markup, {each.user_id: each.name for each in known})
+
+
+def _quoted_body(session: Session, notice: Notice, message: Message | None) -> str:
+    """The words a notice quotes: those of its moment, where it keeps them, else today's."""
+    quote = notice.payload.get("quote")
+    if isinstance(quote, str):
+        return quote
+    return _body_of(session, message, notice.team_id) if message else ""
 
 
 def _card_state(session: Session, thread: Thread) -> CardState:
