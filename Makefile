@@ -39,6 +39,7 @@ chaos: $(VENV)/installed-dev ## Ten thousand texts under fire, each accounted fo
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 sdk-check: $(VENV)/installed-dev ## Let the providers' official Node SDKs talk to the simulators
+	@command -v node npm >/dev/null || { echo "Node.js and npm are needed: install them, then make sdk-check again."; exit 1; }
 	cd tests/contracts/sdk && npm install --silent --no-audit --no-fund --no-package-lock
 	$(BIN)/python -m tests.contracts.sdk.run_ringcentral node
 	$(BIN)/python -m tests.contracts.sdk.run_slack node

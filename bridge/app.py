@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 from sqlmodel import Session, select
@@ -18,6 +18,8 @@ from bridge.metrics import MetricsPage
 from bridge.outbox.gates import BudgetOf, Gates, no_budget, provider_budget
 from bridge.outbox.settling import Timing
 from bridge.outbox.worker import Worker
+from bridge.receiving import ReceivingWatch
+from bridge.relay.receiving import patience_with
 from bridge.relay.settled import ON_SETTLED, tell_stuck
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.settings import Settings
@@ -34,6 +36,8 @@ log = structlog.get_logger()
 
 ALL_ROLES = frozenset({"web", "worker"})
 READY_SECONDS = 3.0
+SIDE_STOP_SECONDS = 3.0
+LET_GO_SECONDS = 1.5
 SENDS_PER_LEASE = 3.0  # a send, and what is read before it, end well inside the lease
 
 
@@ -51,10 +55,12 @@ class Bridge:
     worker: Worker | None
     web: ASGIApp
     monitor: ASGIApp
-    _watching: asyncio.Task[None] | None = None
+    _watching: list[asyncio.Task[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.delays = DelayWatch(self.database, self.clock)
+        patience = patience_with(self.settings.sync_seconds)
+        self.receiving = ReceivingWatch(self.database, self.clock, patience)
 
     async def open(self) -> None:
         """Learn whose Slack this is: before anything is answered, lest an event be misjudged."""
@@ -65,21 +71,41 @@ class Bridge:
         await self.ringcentral.start()
         if self.worker is not None:
             await self.worker.start()
-            self._watching = asyncio.create_task(self.delays.run(), name="delays")
+            self._watching = [
+                asyncio.create_task(self.delays.run(), name="delays"),
+                asyncio.create_task(self.receiving.run(), name="receiving"),
+            ]
         if not await self.database.read(inboxes.find_connected):
             log.warning("bridge.no_inbox", remedy=first_steps(self.settings))
 
-    async def stop(self) -> None:
-        """Take nothing new, let what is in flight end, and let go of everything."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+    async def stop_working(self) -> None:
+        """Claim nothing more, and let what is being sent end, within a bound."""
+        for task in self._watching:
+            task.cancel()
+        if self._watching:
+            await asyncio.wait(self._watching)
         if self.worker is not None:
             await self.worker.stop()
-        await self.ringcentral.stop()
-        await self.slack.stop()
-        await self.liveness.release()
-        await self.database.close()
+
+    async def stop(self) -> None:
+        """Take nothing new, let what is in flight end, and let go of everything.
+
+        Each step is bounded, so that one that hangs does not keep the next from being done.
+        """
+        await self.stop_working()
+        async with asyncio.TaskGroup() as sides:
+            sides.create_task(_within(SIDE_STOP_SECONDS, "ringcentral", self.ringcentral.stop()))
+            sides.create_task(_within(SIDE_STOP_SECONDS, "slack", self.slack.stop()))
+        await _within(LET_GO_SECONDS, "liveness", self.liveness.release())
+        await _within(LET_GO_SECONDS, "database", self.database.close())
+
+
+async def _within(seconds: float, what: str, step: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await step
+    except TimeoutError:
+        log.warning("bridge.stop_cut_short", what=what, after_seconds=seconds)
 
 
 def first_steps(settings: Settings) -> str:

@@ -65,6 +65,8 @@ async def wait_at_most(event: asyncio.Event, seconds: float | None) -> bool:
     if seconds is None:
         await event.wait()
         return True
+    # not wait_for: in Python 3.11 it forgets a cancellation that comes with the event
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     return event.is_set()

@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 import structlog
 
-from bridge.clock import Clock, sleep
+from bridge.clock import Clock
 from bridge.relay import delays
+from bridge.watching import keep_looking
 from storage.database import Database
 
 log = structlog.get_logger()
@@ -24,12 +25,7 @@ class DelayWatch:
 
     async def run(self) -> None:
         """Look, as long as this runs."""
-        while True:
-            try:
-                await self.look()
-            except Exception:  # whatever the database says, the next look may do
-                log.exception("delays.look_failed")
-            await sleep(LOOK_SECONDS)
+        await keep_looking("delays", self.look, LOOK_SECONDS)
 
     async def look(self) -> None:
         """Tell of what was late at the last look and is still.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any
 
 import structlog
 import uvicorn
@@ -19,6 +22,8 @@ from bridge.settings import Settings
 log = structlog.get_logger()
 
 START_SECONDS = 15.0
+STOP_SECONDS = 28.0  # less than the 30 s after which process managers kill
+CUT_SHORT = 1
 BACKLOG_LIMIT = 1000  # requests under way before new ones are answered 503
 
 
@@ -30,22 +35,67 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings, roles: frozenset[str]) -> None:
-    """Run these roles until SIGINT or SIGTERM; raises StartRefused where they cannot run."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, stopping.set)
+    """Run these roles until SIGINT or SIGTERM; raises StartRefused where they cannot run.
+
+    From the signal on the process lives STOP_SECONDS at most, whatever hangs; a second signal ends
+    it at once. What was started is looked up by the next process, what was not is sent by it.
+    """
+    stopping = _stopping_on_signals()
     bridge = await open_bridge(settings, roles=roles)
+    served = contextlib.AsyncExitStack()
     try:
-        await bridge.open()
-        async with listening(bridge, settings, "web" in roles):
-            await bridge.start()
+        if await _unless(stopping, _start(bridge, settings, roles, served)):
             log.info("bridge.started", roles=sorted(roles), database=bridge.database.dialect)
             await stopping.wait()
-            log.info("bridge.stopping")
+        log.info("bridge.stopping")
     finally:
+        # side by side: a request under way must not keep the worker claiming
+        await asyncio.gather(served.aclose(), bridge.stop_working())
         await bridge.stop()
     log.info("bridge.stopped")
+
+
+def _stopping_on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            _end_at_once()
+        stopping.set()
+        # a thread's timer, as neither a blocked loop nor a hanging thread may outlive it
+        last = threading.Timer(STOP_SECONDS, _end_at_once)
+        last.daemon = True
+        last.start()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stop)
+    return stopping
+
+
+def _end_at_once() -> None:
+    log.warning("bridge.stop_cut_short", what="process")
+    os._exit(CUT_SHORT)
+
+
+async def _start(
+    bridge: Bridge, settings: Settings, roles: frozenset[str], served: contextlib.AsyncExitStack
+) -> None:
+    await bridge.open()
+    await served.enter_async_context(listening(bridge, settings, "web" in roles))
+    await bridge.start()
+
+
+async def _unless(stopping: asyncio.Event, starting: Coroutine[Any, Any, None]) -> bool:
+    """Whether it came to its end before we were told to stop; cancelled where it did not."""
+    start, stop = asyncio.create_task(starting), asyncio.create_task(stopping.wait())
+    await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not start.done():
+        start.cancel()
+        await asyncio.wait({start})
+        return False
+    start.result()
+    return True
 
 
 @contextlib.asynccontextmanager

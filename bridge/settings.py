@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     port: int = Field(8080, alias="PORT", ge=0, le=65535)
     public_url: str | None = Field(None, alias="BRIDGE_PUBLIC_URL")
     rate_limits: bool = Field(True, alias="BRIDGE_RATE_LIMITS")
+    offer_after_seconds: float = Field(600.0, alias="BRIDGE_OFFER_AFTER_SECONDS", ge=1, le=86_400)
+    silent_seconds: float = Field(60.0, alias="BRIDGE_SILENT_SECONDS", ge=1, le=3600)
     sync_seconds: float = Field(30.0, alias="BRIDGE_SYNC_SECONDS", ge=0.2, le=3600)
     look_seconds: str = Field("2,10,60", alias="BRIDGE_LOOK_SECONDS", pattern=LOOKS)
     send_seconds: float = Field(20.0, alias="BRIDGE_SEND_SECONDS", ge=1, le=30)

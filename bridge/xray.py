@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from bridge.clock import Clock, machine_now
 from bridge.outbox.gates import BudgetOf
-from storage import xray
+from storage import inboxes, xray
 from storage.database import Database
 from storage.tables import UNSETTLED_STATES, Attempt, Delivery, Gate, Message
 
@@ -106,6 +106,10 @@ def _show(session: Session, now: datetime, budget_of: BudgetOf) -> Json:
             for each in seen.messages
         ],
         "others": others[::-1][:SHOWN_LIMIT],
+        "inboxes": [
+            {"number": each.phone_number, "channel_id": each.channel_id}
+            for each in inboxes.find_connected(session)
+        ],
         "lanes": _show_lanes(seen.deliveries),
         "gates": [_show_gate(each, budget_of) for each in seen.gates],
     }

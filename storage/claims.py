@@ -29,17 +29,20 @@ from storage import prepared
 from storage.database import signal
 from storage.deliveries import SIGNAL, is_unsettled
 from storage.inserts import insert
-from storage.tables import OPEN_STATES, Attempt, Delivery, Gate
+from storage.tables import OPEN_STATES, Attempt, Delivery, Gate, GateTurn
 from storage.updates import run_update
 
 
 @dataclass(frozen=True)
 class Due:
-    """The head of a lane that may go now."""
+    """The head of a lane that may go now; `place` is its turn behind its gate, from 1."""
 
     id: int
+    side: str
     gate: str
+    source: str
     priority: int
+    place: int
 
 
 def find_due(
@@ -48,13 +51,15 @@ def find_due(
     now: datetime,
     machine_now: datetime,
     per_gate: int,
-    limit: int,
+    limit: int | None = None,
     resting: Collection[tuple[str, int]] = (),
 ) -> list[Due]:
-    """Lane heads that are due behind gates not closed: pages first, then the longest due.
+    """Lane heads that are due behind gates not closed: pages first, then in turn.
 
-    At most `per_gate` of each gate, and none behind a `resting` one (gate and priority), so that
-    a long queue behind one never hides the others.
+    Behind a gate its sources take turns, each with what is longest due: first the source that was
+    served longest ago, and the second of one comes after the first of every other. At most
+    `per_gate` of each gate, and none behind a `resting` one (gate and priority), so that a long
+    queue behind one never hides the others.
     """
     heads = [Due(*row) for row in _find_due(session, now, machine_now, per_gate)]
     return [each for each in heads if (each.gate, each.priority) not in resting][:limit]
@@ -62,31 +67,57 @@ def find_due(
 
 @prepared.rows
 def _find_due(now: datetime, machine_now: datetime, per_gate: int) -> Select[tuple[Any, ...]]:
+    head = _due_heads(now, machine_now).subquery().c
     place = func.row_number().over(
-        partition_by=Delivery.gate,
-        order_by=(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id)),
+        partition_by=head.gate,
+        order_by=(
+            head.priority,
+            head.place_in_source,
+            head.served_at.nulls_first(),
+            head.due_at,
+            head.id,
+        ),
     )
-    heads = (
-        select_columns(
-            col(Delivery.id),
-            col(Delivery.gate),
-            col(Delivery.priority),
-            col(Delivery.due_at),
-            place.label("place"),
-        )
-        .where(
-            is_unsettled(),
-            col(Delivery.state) == "waiting",
-            col(Delivery.due_at) <= now,
-            ~_comes_after_another(in_flight_too=True),
-            ~_is_closed(machine_now),
-        )
-        .subquery()
-    )
+    wanted = select_columns(*head, place.label("place")).subquery().c
     return (
-        select_columns(heads.c.id, heads.c.gate, heads.c.priority)
-        .where(heads.c.place <= per_gate)
-        .order_by(heads.c.priority, heads.c.due_at, heads.c.id)
+        select_columns(
+            wanted.id, wanted.side, wanted.gate, wanted.source, wanted.priority, wanted.place
+        )
+        .where(wanted.place <= per_gate)
+        .order_by(wanted.priority, wanted.place, wanted.due_at, wanted.id)
+    )
+
+
+def _due_heads(now: datetime, machine_now: datetime) -> Select[tuple[Any, ...]]:
+    """Lane heads that may go now, numbered within their source, with its last turn."""
+    place_in_source = func.row_number().over(
+        partition_by=(col(Delivery.gate), col(Delivery.priority), col(Delivery.source)),
+        order_by=(col(Delivery.due_at), col(Delivery.id)),
+    )
+    its_turn = and_(
+        col(GateTurn.gate) == col(Delivery.gate), col(GateTurn.source) == col(Delivery.source)
+    )
+    columns: list[Any] = [
+        col(each)
+        for each in (
+            Delivery.id,
+            Delivery.side,
+            Delivery.gate,
+            Delivery.source,
+            Delivery.priority,
+            Delivery.due_at,
+            GateTurn.served_at,
+        )
+    ]
+    heads: Select[tuple[Any, ...]] = select_columns(
+        *columns, place_in_source.label("place_in_source")
+    )
+    return heads.outerjoin(GateTurn, its_turn).where(
+        is_unsettled(),
+        col(Delivery.state) == "waiting",
+        col(Delivery.due_at) <= now,
+        ~_comes_after_another(in_flight_too=True),
+        ~_is_closed(machine_now),
     )
 
 

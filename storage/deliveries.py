@@ -35,7 +35,10 @@ def is_unsettled(delivery: type[Delivery] = Delivery) -> ColumnElement[bool]:
 
 @dataclass(frozen=True)
 class Owed:
-    """A delivery to enqueue. `due_at` is product time; `priority` 0 page to 3 bulk."""
+    """A delivery to enqueue. `due_at` is product time; `priority` 0 page to 3 bulk.
+
+    `source` is who takes turns with others behind the gate; without one all are one source.
+    """
 
     subject_type: str
     subject_id: int
@@ -45,6 +48,7 @@ class Owed:
     lane_order: str
     gate: str
     due_at: datetime
+    source: str = ""
     priority: int = 1
     part: int = 0
     reason: str | None = None
@@ -67,6 +71,27 @@ def enqueue(session: Session, owed: Owed, now: datetime) -> bool:
     if inserted:
         signal(session, SIGNAL)
     return inserted
+
+
+def owe_refused(session: Session, owed: Owed, reason: str, now: datetime) -> None:
+    """Put on file what is not to go unless a person says so: `reopen` then lets it."""
+    if enqueue(session, owed, now):
+        mine = (owed.subject_type, owed.subject_id, owed.side, owed.kind, owed.part)
+        _refuse(session, *mine, reason, now)
+
+
+@prepared.rowcount
+def _refuse(
+    subject_type: str,
+    subject_id: int,
+    side: str,
+    kind: str,
+    part: int,
+    reason: str,
+    settled_at: datetime,
+) -> Update:
+    mine = _owed(subject_type, subject_id, side, kind, part)
+    return mine.values(state="refused", reason=reason, settled_at=settled_at)
 
 
 def show_again(session: Session, owed: Owed, now: datetime) -> None:

@@ -6,14 +6,17 @@ second counts until the whole of it has left the window, so the window is never 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import Update, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import insert_ignore
-from storage.tables import Gate
+from storage.tables import Gate, GateTurn
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,33 @@ def take(
     first = min((int(each) for each in grants), default=second)
     frees_at = first + window_seconds + 1
     return Granted(count, machine_now + timedelta(seconds=frees_at - machine_now.timestamp()))
+
+
+def note_served(
+    session: Session, key: str, sources: Collection[str], machine_now: datetime
+) -> None:
+    """These were let through while others had to wait: it is the others' turn next."""
+    for source in sorted(sources):  # in one order, lest two processes wait for each other
+        if not _note_again(session, key, source, machine_now):
+            insert_ignore(
+                session, GateTurn, {"gate": key, "source": source, "served_at": machine_now}
+            )
+
+
+@prepared.rowcount
+def _note_again(key: str, source: str, machine_now: datetime) -> Update:
+    mine = update(GateTurn).where(col(GateTurn.gate) == key, col(GateTurn.source) == source)
+    return mine.values(served_at=machine_now)
+
+
+def served_at_by_source(session: Session, key: str) -> dict[str, datetime]:
+    """When each source was last let through this gate while others had to wait."""
+    return {each.source: each.served_at for each in _find_turns(session, key)}
+
+
+@prepared.every
+def _find_turns(key: str) -> SelectOfScalar[GateTurn]:
+    return select(GateTurn).where(GateTurn.gate == key)
 
 
 def close(session: Session, key: str, until_at: datetime) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from storage.database import insert_ignore
 from storage.tables import Lease
+from storage.updates import run_update
 
 
 def take(session: Session, name: str, holder: str, now: datetime, seconds: float) -> bool:
@@ -22,6 +23,13 @@ def take(session: Session, name: str, holder: str, now: datetime, seconds: float
         .values(holder=holder, until_at=until_at)
     )
     return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, for an UPDATE
+
+
+def prolong(session: Session, name: str, holder: str, now: datetime, seconds: float) -> bool:
+    """Go on holding a lease, even one that ran out; False where somebody else took it."""
+    statement = update(Lease).where(col(Lease.name) == name, col(Lease.holder) == holder)
+    until_at = now + timedelta(seconds=seconds)
+    return run_update(session, statement.values(until_at=until_at)) > 0
 
 
 def get_holder(session: Session, name: str) -> str | None:

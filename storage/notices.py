@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from storage.database import insert_ignore
 from storage.tables import Notice
@@ -15,6 +16,16 @@ def add(session: Session, values: dict[str, Any]) -> int | None:
     if not insert_ignore(session, Notice, values):
         return None
     return session.exec(select(Notice.id).where(Notice.key == values["key"])).one()
+
+
+def get_by_key(session: Session, key: str) -> Notice | None:
+    """The notice of this key."""
+    return session.exec(select(Notice).where(Notice.key == key)).one_or_none()
+
+
+def find_known(session: Session, keys: Collection[str]) -> set[str]:
+    """Those of the keys whose notice was recorded."""
+    return set(session.exec(select(Notice.key).where(col(Notice.key).in_(keys))))
 
 
 def get(session: Session, notice_id: int) -> Notice:

@@ -299,7 +299,8 @@ class Delivery(Row, table=True):
     time; no byte has left), started (bytes may have left), unsure (being looked up at
     `look_at`), then one of accepted, refused, parked (a person decides), cancelled.
     The first four are open and hold up their lane. `priority` is 0 page, 1 reply, 2 automatic,
-    or 3 bulk.
+    or 3 bulk. `source` is whose it is (an inbox, a channel): those who share a gate that has too
+    few permits take turns.
     `version` counts the states a display delivery was asked to show; `shown_version` is the one
     shown.
     """
@@ -333,6 +334,7 @@ class Delivery(Row, table=True):
     lane: str
     lane_order: str
     gate: str
+    source: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     priority: int = 1
     state: str = "waiting"
     due_at: datetime = _time()
@@ -379,6 +381,16 @@ class Gate(Row, table=True):
     key: str = Field(primary_key=True)
     closed_until_at: datetime | None = _time(optional=True)
     grants: Any = Field(default_factory=dict, sa_type=JSON)
+
+
+class GateTurn(Row, table=True):
+    """When a source was last let through a gate that had fewer permits than were wanted."""
+
+    __tablename__ = "gate_turn"
+
+    gate: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    served_at: datetime = _time()
 
 
 class Answer(Row, table=True):
@@ -428,6 +440,10 @@ class Cursor(Row, table=True):
     """How far one message store has been read.
 
     While `gap_open` the store's live texts are recorded, but wait for the gap to be staged.
+    `read_at` is when it was last read to its end, and `failure_code` (of bridge.relay.reasons) why
+    it has not been since. `deaf_since_at` is set while its inboxes' channels have been told that
+    texts may be missing since then. `caught_up` counts by our number the texts that were. `read_at`
+    and `deaf_since_at` are machine time, `synced_at` and `since_at` RingCentral's.
     """
 
     store: str = Field(primary_key=True)
@@ -437,6 +453,47 @@ class Cursor(Row, table=True):
     synced_at: datetime | None = _time(optional=True)
     gap_open: bool = False
     due_at: datetime = _time()
+    read_at: datetime | None = _time(optional=True)
+    deaf_since_at: datetime | None = _time(optional=True)
+    failure_code: str | None = None
+    caught_up: Any = Field(
+        default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": text("'{}'")}
+    )
+
+
+class ReadOwed(Row, table=True):
+    """A record that was shown in Slack and is to be marked as read at RingCentral.
+
+    Machine time: tried at `due_at`, given up a while after `owed_at`.
+    """
+
+    __tablename__ = "read_owed"
+
+    store: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    owed_at: datetime = _time()
+    due_at: datetime = _time()
+
+
+class ChannelCursor(Row, table=True):
+    """How far an inbox's channel has been read for replies that no event told of.
+
+    `read_to` is the ts of the newest message seen, `looked_at` machine time.
+    """
+
+    __tablename__ = "channel_cursor"
+
+    team_id: str = Field(primary_key=True)
+    channel_id: str = Field(primary_key=True)
+    read_to: str
+    looked_at: datetime | None = _time(optional=True)
+
+
+class Sign(Row, table=True):
+    """When any process last saw something happen, to some seconds of machine time."""
+
+    name: str = Field(primary_key=True)
+    seen_at: datetime = _time()
 
 
 class AuditEntry(Row, table=True):

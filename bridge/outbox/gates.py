@@ -1,11 +1,15 @@
 """Permits: what a provider allows, counted across all processes.
 
 A gate's key names what the provider counts: `ringcentral:<login>:<group>`,
-`slack:<team>:post:<channel>`, or `slack:<team>:<method>`.
+`slack:<team>:post:<channel>`, or `slack:<team>:<method>`. Some requests are counted twice: a post
+by its channel and, behind `slack:<team>:posts`, by its workspace.
 """
 
 from __future__ import annotations
 
+import asyncio
+import bisect
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,7 +53,11 @@ RINGCENTRAL_BUDGETS = {  # requests a minute for one user and app (RingCentral, 
     "auth": Budget(5, 60),
 }
 SLACK_POST_BUDGET = Budget(10, 10)  # one message a second in a channel, short bursts allowed
+# "Several hundred a minute" in a workspace (Slack, rate limits): the least that can mean.
+SLACK_POSTS_BUDGET = Budget(300, 60, kept_for_pages=20)
 SLACK_METHOD_BUDGETS = {  # requests a minute for a method in a workspace (Slack, tiers)
+    # Slack's pages say 50, its Java SDK 1 or a little more; a few in a row have to be possible
+    "apps.connections.open": Budget(5, 60),
     "chat.update": Budget(50, 60),
     "reactions.add": Budget(50, 60),
     "reactions.remove": Budget(20, 60),
@@ -69,7 +77,17 @@ def provider_budget(key: str) -> Budget | None:
         return RINGCENTRAL_BUDGETS[name]
     if name.startswith("post:"):
         return SLACK_POST_BUDGET
+    if name == "posts":
+        return SLACK_POSTS_BUDGET
     return SLACK_METHOD_BUDGETS.get(name, SLACK_OTHER_BUDGET)
+
+
+def wider_gate_of(key: str) -> str | None:
+    """The gate that a provider counts the same requests behind once more; None without one."""
+    match key.split(":", 3):
+        case ["slack", team, "post", _channel]:
+            return f"slack:{team}:posts"
+    return None
 
 
 def no_budget(_key: str) -> Budget | None:
@@ -83,20 +101,66 @@ class Gates:
     def __init__(self, database: Database, budget_of: BudgetOf = provider_budget) -> None:
         self._database = database
         self.budget_of = budget_of
+        self._lines: dict[str, _Line] = {}
 
     async def permit(self, key: str, priority: int = REPLY) -> None:
-        """Wait until one request may go through."""
-        while True:
-            granted = await self._database.write(take, key, 1, priority, self.budget_of)
-            if granted.count or granted.next_at is None:
-                return
-            wait = (granted.next_at - clock.machine_now()).total_seconds()
-            await clock.sleep(max(0.01, wait))
+        """Wait until one request may go through: of this process's the most urgent goes first.
+
+        Between processes the shares that a budget keeps for the more urgent see to it.
+        """
+        line = self._lines.setdefault(key, _Line())
+        place = line.join(priority)
+        try:
+            while True:
+                await line.until_first(place)
+                granted = await self._database.write(take, key, 1, priority, self.budget_of)
+                if granted.count or granted.next_at is None:
+                    return
+                wait_seconds = (granted.next_at - clock.machine_now()).total_seconds()
+                await line.rest(max(0.01, wait_seconds))
+        finally:
+            line.leave(place)
+            if not line.places:
+                self._lines.pop(key, None)
 
     async def close(self, key: str, seconds: float) -> None:
         """Let nothing through for so long; returns when that is committed."""
         until_at = clock.machine_now() + timedelta(seconds=seconds)
         await self._database.write(rows.close, key, until_at)
+
+
+class _Line:
+    """Those of this process who wait at one gate: the most urgent first, then as they came.
+
+    The first alone asks: where it gets nothing, no less urgent one would.
+    """
+
+    def __init__(self) -> None:
+        self.places: list[tuple[int, int]] = []
+        self._numbers = itertools.count()
+        self._changed = asyncio.Event()
+
+    def join(self, priority: int) -> tuple[int, int]:
+        place = (priority, next(self._numbers))
+        bisect.insort(self.places, place)
+        self._tell()
+        return place
+
+    def leave(self, place: tuple[int, int]) -> None:
+        self.places.remove(place)
+        self._tell()
+
+    async def until_first(self, place: tuple[int, int]) -> None:
+        while self.places[0] != place:
+            await self._changed.wait()
+
+    async def rest(self, seconds: float) -> None:
+        """Sleep, but for somebody who comes or goes."""
+        await clock.wait_at_most(self._changed, seconds)
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 def take(

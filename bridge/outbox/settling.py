@@ -44,7 +44,7 @@ class Timing:
     lease_seconds: float = 60.0
     looks_after_seconds: tuple[float, ...] = retry.LOOK_AFTER_SECONDS
     poll_seconds: float = 15.0  # the safety net; signals wake the worker at once
-    stop_seconds: float = 25.0
+    stop_seconds: float = 20.0  # inside the 28 s in which serve.py ends the process
 
 
 class Settler:

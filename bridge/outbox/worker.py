@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +27,7 @@ from bridge import clock, meters
 from bridge.clock import Clock
 from bridge.outbox import gates as permits
 from bridge.outbox import retry
+from bridge.outbox.granting import Granted, grant
 from bridge.outbox.outcome import (
     Accepted,
     CannotLook,
@@ -42,6 +42,7 @@ from bridge.outbox.outcome import (
     TryLater,
     Unsure,
 )
+from bridge.outbox.places import Places
 from bridge.outbox.settling import Settler, Timing, detail_of, goes_stale, word_of
 from storage import claims, deliveries
 from storage.database import Database
@@ -90,10 +91,7 @@ class Worker:
         self._budget_of = budget_of
         self._timing = timing or Timing()
         self._settler = Settler(clock_, senders, on_settled, on_stuck, self._timing)
-        self._in_flight = in_flight
-        # what hangs behind one gate leaves room for all others, and for pages
-        self._per_gate = max(1, in_flight // 3)
-        self._gates_in_use: Counter[str] = Counter()
+        self._places = Places(in_flight)
         self._resting: Mapping[tuple[str, int], datetime] = {}
         self._numbers = itertools.count(1)
         self._awake = asyncio.Event()
@@ -116,14 +114,12 @@ class Worker:
         self._awake.set()
         if self._main is None or self._clock_watcher is None:
             return
-        await self._main
+        until = clock.monotonic() + self._timing.stop_seconds
+        # first the round under way, which may still claim; a database that is away would hold it up
+        await _end([self._main], until)
         self._clock_watcher.cancel()
         self._forget_signal()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=self._timing.stop_seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await _end(self._tasks, until)
 
     @property
     def is_running(self) -> bool:
@@ -151,12 +147,12 @@ class Worker:
         """Claim and look once; the seconds to sleep unless woken."""
         if clock.monotonic() >= self._reap_at:
             await self._reap()
-        free = self._in_flight - len(self._tasks)
-        if free <= 0:
+        if self._places.free <= 0:
             return self._timing.poll_seconds
         claim_name = f"{self._liveness.name}/{next(self._numbers)}"
+        given_back = self._places.given_back
         try:
-            batch = await self._database.write(self._claim, claim_name, self._clock.now(), free)
+            batch = await self._database.write(self._claim, claim_name, self._clock.now())
         except DATABASE_AWAY:
             # whether or not it was committed nothing was sent, and only we know that
             await self._persist(self._settler.write_none_sent, claim_name, self._liveness.name)
@@ -166,22 +162,21 @@ class Worker:
             self._spawn(self._deliver(loaded), loaded.delivery, loaded.delivery.gate)
         for unsure in batch.unsure:
             self._spawn(self._look(unsure), unsure, _looks_of(unsure.side))
+        if self._places.is_crowded and self._places.given_back != given_back:
+            return 0.0
         return batch.wait_seconds
 
     def _spawn(self, work: object, delivery: Claimed, gate: str) -> None:
         assert asyncio.iscoroutine(work)
         task = asyncio.create_task(work, name=f"delivery {delivery.id}")
         self._tasks.add(task)
-        self._gates_in_use[gate] += 1
-        task.add_done_callback(partial(self._ended, gate))
+        self._places.take(gate, delivery.side)
+        task.add_done_callback(partial(self._ended, gate, delivery.side))
 
-    def _ended(self, gate: str, task: asyncio.Task[None]) -> None:
-        if len(self._tasks) >= self._in_flight or self._gates_in_use[gate] >= self._per_gate:
+    def _ended(self, gate: str, side: str, task: asyncio.Task[None]) -> None:
+        if self._places.leave(gate, side):
             self._awake.set()  # there is room again; what a lane has next is signalled
         self._tasks.discard(task)
-        self._gates_in_use[gate] -= 1
-        if not self._gates_in_use[gate]:
-            del self._gates_in_use[gate]
         if not task.cancelled() and task.exception() is not None:
             log.error("delivery.crashed", task=task.get_name(), exc_info=task.exception())
 
@@ -204,53 +199,29 @@ class Worker:
 
     # Claiming
 
-    def _claim(self, session: Session, claim_name: str, now: datetime, free: int) -> _Batch:
+    def _claim(self, session: Session, claim_name: str, now: datetime) -> _Batch:
         machine_now = clock.machine_now()
         resting = {key: until for key, until in self._resting.items() if until > machine_now}
-        due = claims.find_due(
+        found = claims.find_due(
             session,
             now=now,
             machine_now=machine_now,
-            per_gate=self._per_gate,
-            limit=free,
-            resting=[*resting, *self._full_gates()],
+            per_gate=self._places.per_gate,
+            resting=resting,
         )
-        allowed, spent = self._take_permits(session, claims.lock_due(session, due) if due else [])
+        due = self._places.choose(found)
+        granted = (
+            grant(session, claims.lock_due(session, due), self._budget_of) if due else Granted()
+        )
         lease_until_at = machine_now + timedelta(seconds=self._timing.lease_seconds)
-        rows = claims.claim(session, allowed, claim_name, lease_until_at) if allowed else []
+        ids = [each.id for each in granted.may_go]
+        rows = claims.claim(session, ids, claim_name, lease_until_at) if ids else []
         loaded = [self._load(session, row, now) for row in rows]
-        unsure = self._claim_looks(session, machine_now, free - len(rows))
-        resting |= spent
-        more = len(due) == free and (rows or spent)
+        unsure = self._claim_looks(session, machine_now, self._places.free - len(rows))
+        resting |= granted.resting
+        more = len(due) == self._places.free and (rows or granted.resting)
         wait_seconds = 0.0 if more else self._seconds_to_sleep(session, now, machine_now, resting)
         return _Batch(loaded, unsure, wait_seconds, resting)
-
-    def _full_gates(self) -> list[tuple[str, int]]:
-        return [
-            (gate, priority)
-            for gate, count in self._gates_in_use.items()
-            if count >= self._per_gate
-            for priority in (permits.REPLY, permits.AUTOMATIC, permits.BULK)
-        ]
-
-    def _take_permits(
-        self, session: Session, due: Sequence[claims.Due]
-    ) -> tuple[list[int], dict[tuple[str, int], datetime]]:
-        """Which of these may go, and when there are permits again where there were too few."""
-        allowed: list[int] = []
-        spent: dict[tuple[str, int], datetime] = {}
-        by_gate: dict[tuple[str, int], list[int]] = {}
-        for each in due:
-            by_gate.setdefault((each.gate, each.priority), []).append(each.id)
-        for (key, priority), ids in sorted(by_gate.items()):
-            if self._budget_of(key) is None:  # closed gates were left out by the query
-                allowed += ids
-                continue
-            granted = permits.take(session, key, len(ids), priority, self._budget_of)
-            allowed += ids[: granted.count]
-            if granted.next_at is not None:
-                spent[key, priority] = granted.next_at
-        return allowed, spent
 
     def _load(self, session: Session, row: Delivery, now: datetime) -> _Loaded:
         delivery = _claimed(row)
@@ -381,9 +352,7 @@ class Worker:
     def _claim_looks(self, session: Session, machine_now: datetime, free: int) -> list[Claimed]:
         again_at = machine_now + timedelta(seconds=self._timing.send_seconds * 1.5)
         full = self._sides_full_of_looks()
-        room = {
-            side: self._per_gate - self._gates_in_use[_looks_of(side)] for side in self._senders
-        }
+        room = {side: self._places.room_behind(_looks_of(side), side) for side in self._senders}
         found: list[Claimed] = []
         for row in claims.find_looks(session, machine_now, free, full) if free > 0 else ():
             name = f"{self._liveness.name}/{next(self._numbers)}"
@@ -396,8 +365,9 @@ class Worker:
 
     def _sides_full_of_looks(self) -> list[str]:
         """Where a provider does not answer its looks hang: they leave room for what goes on."""
-        in_use = self._gates_in_use
-        return [side for side in self._senders if in_use[_looks_of(side)] >= self._per_gate]
+        return [
+            side for side in self._senders if not self._places.room_behind(_looks_of(side), side)
+        ]
 
     async def _look(self, delivery: Claimed) -> None:
         finding = await self._find(self._senders[delivery.side], delivery)
@@ -437,6 +407,16 @@ class Worker:
         for delivery_id, state, claim, lease_until_at in leased:
             if claim.partition("/")[0] in dead or lease_until_at < machine_now:
                 await self._database.write(self._settler.free, delivery_id, state, claim)
+
+
+async def _end(tasks: Collection[asyncio.Task[None]], until: float) -> None:
+    """Wait until then, and cancel what is late: the next worker looks what became of it."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=max(0.0, until - clock.monotonic()))
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
 
 
 def _looks_of(side: str) -> str:

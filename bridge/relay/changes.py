@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from bridge.relay import conversations, crossings, notices, receipts
+from bridge.relay import conversations, crossings, delays, notices, receipts
 from bridge.relay.reasons import OF_ITS_WORDS
 from bridge.relay.texts import ReplyDeletion, ReplyEdit
 from storage import conversations as conversation_rows
@@ -77,6 +77,7 @@ def cancel_reply(session: Session, deletion: ReplyDeletion, now: datetime) -> st
     )
     if cancelled:
         messages.change(session, original.message_id, status="cancelled")
+        delays.tell_no_longer_delayed(session, original.message_id, now)
         crossings.release_kept(session, message.conversation_id, now)
         return "cancelled"
     _tell(session, message, "deleted_late", deletion.ts, now)

@@ -94,6 +94,7 @@ def refresh_card(session: Session, thread: Thread, now: datetime) -> None:
             lane=lanes.card_lane(thread.id),
             lane_order=lanes.FIRST,
             gate=lanes.method_gate(thread.team_id, "chat.update"),
+            source=thread.channel_id,
             due_at=now + (UNPOSTED_WAIT if thread.ts is None else CARD_DEBOUNCE),
             priority=3,
         ),

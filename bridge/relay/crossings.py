@@ -12,7 +12,7 @@ from bridge.relay import answers, conversations, lanes, notices, receipts
 from bridge.relay.conversations import Place
 from bridge.relay.echoes import find_likest, window_of
 from bridge.relay.numbers import is_unknown
-from bridge.relay.texts import CarrierRecord, NewText, Reply
+from bridge.relay.texts import FAILED, CarrierRecord, NewText, Reply
 from bridge.relay.todays_words import NOT_SENT, take_todays_words, tell_withdrawn
 from storage import conversations as conversation_rows
 from storage import (
@@ -75,7 +75,7 @@ def relay_sms_to_slack(session: Session, record: CarrierRecord, inbox: Inbox, no
         reason=gap_reason(record.store) if gap_open else None,
         now=now,
     )
-    if record.direction == "out" and record.status in receipts.FAILED:
+    if record.direction == "out" and record.status in FAILED:
         receipts.tell_failed(session, message, place.thread, record, now)
     if not place.is_new:
         conversations.refresh_card(session, place.thread, now)
@@ -188,9 +188,9 @@ def _owe_showing(
 def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     """Owe a reply's text to the conversation's phones.
 
-    Returns relayed, repeat, not_ours (no thread of ours), stillborn (deleted before it came), or
-    refused (told in the thread). Raises CardInFlight where the thread may be ours: Slack tells
-    again what was not acknowledged.
+    Returns relayed, repeat, not_ours (no thread of ours), stillborn (deleted before it came),
+    offered (written so long ago that its author is asked in the thread), or refused (told there).
+    Raises CardInFlight where the thread may be ours: Slack tells again what was not acknowledged.
     """
     thread = find_thread(session, reply.team_id, reply.channel_id, reply.thread_ts)
     if thread is None:
@@ -209,7 +209,11 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     if refusal is not None:
         refuse_message(session, message, thread, refusal, now)
         return "refused"
-    owe_text(session, inbox, message, lanes.place(message.sent_at, reply.ts), now)
+    owed = owed_text(inbox, message, lanes.place(message.sent_at, reply.ts), now)
+    if reply.is_late:
+        _offer(session, owed, message, thread, now)
+        return "offered"
+    deliveries.enqueue(session, owed, now)
     return "relayed"
 
 
@@ -288,24 +292,32 @@ def refuse_message(
     )
 
 
-def owe_text(
-    session: Session, inbox: Inbox, message: Message, lane_order: str, now: datetime
-) -> bool:
-    """Owe a text to its conversation's phones, after the inbox's hold; False where it is owed."""
+def _offer(session: Session, owed: Owed, message: Message, thread: Thread, now: datetime) -> None:
+    """It was written while nobody listened: it goes once its author says that it still should."""
     assert message.id is not None, "numbered by the flush"
-    return deliveries.enqueue(
-        session,
-        Owed(
-            subject_type="message",
-            subject_id=message.id,
-            side="ringcentral",
-            kind="text",
-            lane=lanes.texted_lane(message.conversation_id),
-            lane_order=lane_order,
-            gate=lanes.send_gate(inbox.login_id),
-            due_at=now + timedelta(seconds=inbox.hold_seconds),
-        ),
-        now,
+    deliveries.owe_refused(session, owed, "away", now)
+    messages.change(session, message.id, status="failed", failure="away")
+    written_at = int(message.sent_at.timestamp())
+    notices.tell_in_thread(
+        session, message, thread, "offered", now, key="away", payload={"written_at": written_at}
+    )
+    conversations.refresh_card(session, thread, now)
+
+
+def owed_text(inbox: Inbox, message: Message, lane_order: str, now: datetime) -> Owed:
+    """A text to its conversation's phones, after the inbox's hold."""
+    assert message.id is not None, "numbered by the flush"
+    assert inbox.id is not None, "read from its table"
+    return Owed(
+        subject_type="message",
+        subject_id=message.id,
+        side="ringcentral",
+        kind="text",
+        lane=lanes.texted_lane(message.conversation_id),
+        lane_order=lane_order,
+        gate=lanes.send_gate(inbox.login_id),
+        source=lanes.source_of_inbox(inbox.id),
+        due_at=now + timedelta(seconds=inbox.hold_seconds),
     )
 
 
@@ -341,7 +353,7 @@ def send_text(session: Session, text: NewText, now: datetime) -> SendAccepted | 
     assert message.id is not None, "numbered by the flush"
     copies.record_new(session, "slack_command", scope, text.trigger_id, message.id)
     lane_order = lanes.place(now, f"c{message.id}")
-    owe_text(session, inbox, message, lane_order, now)
+    deliveries.enqueue(session, owed_text(inbox, message, lane_order, now), now)
     _owe_showing(session, place, message.id, lane_order, due_at=now, now=now)
     _owe_link(session, place, text, message.id, now)
     if not place.is_new:

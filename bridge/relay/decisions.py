@@ -34,6 +34,7 @@ def send_again(session: Session, message_id: int, by_user_id: str, now: datetime
     message = receipts.lock_message(session, message_id)
     reopened = message.status == "unsure" and _owe_again(session, message, ("parked",), now)
     if reopened and take_todays_words(session, message, now) == "deleted":
+        crossings.release_kept(session, message.conversation_id, now)
         return "cancelled"  # its author has deleted it meanwhile
     return _decided(session, message, reopened, "send_again", "queued", by_user_id, now)
 
@@ -91,7 +92,7 @@ def _owe_mended(session: Session, message: Message, now: datetime) -> bool:
         return False
     inbox = inboxes.get(session, conversation_rows.get(session, message.conversation_id).inbox_id)
     place = lanes.place(message.sent_at, str(message.id))
-    return crossings.owe_text(session, inbox, message, place, now)
+    return deliveries.enqueue(session, crossings.owed_text(inbox, message, place, now), now)
 
 
 def _decided(

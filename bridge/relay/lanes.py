@@ -58,6 +58,11 @@ def answer_gate(team_id: str) -> str:
     return f"slack:{team_id}:answers"
 
 
+def source_of_inbox(inbox_id: int) -> str:
+    """Inboxes of one login share its gate, in turn."""
+    return f"inbox:{inbox_id}"
+
+
 def send_gate(login_id: int) -> str:
     """RingCentral counts sends in its Medium group, by user and app."""
     return f"ringcentral:{login_id}:medium"

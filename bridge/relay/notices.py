@@ -12,7 +12,7 @@ from bridge.relay.texts import SIDE_NAMES
 from storage import deliveries, inboxes, notices, workspaces
 from storage.deliveries import Owed
 from storage.kept import keep_event
-from storage.tables import Message, Thread
+from storage.tables import Message, Notice, Thread
 
 
 def enqueue_notice(
@@ -81,6 +81,26 @@ def tell_in_thread(
         message_id=message.id,
         payload=payload,
         now=now,
+    )
+
+
+def show_todays_state(session: Session, notice: Notice, now: datetime) -> None:
+    """Words in a thread that time has overtaken: owe their change to what is true by now."""
+    assert notice.id is not None, "read from its table"
+    deliveries.show_again(
+        session,
+        Owed(
+            subject_type="notice",
+            subject_id=notice.id,
+            side="slack",
+            kind="update",
+            lane=f"notice:{notice.id}",
+            lane_order=lanes.FIRST,
+            gate=lanes.method_gate(notice.team_id, "chat.update"),
+            due_at=now,
+            priority=3,
+        ),
+        now,
     )
 
 

@@ -52,6 +52,11 @@ OWN: dict[str, Reason] = {
         "Send it now, or drop it.",
         "author",
     ),
+    "away": Reason(
+        "It was written while the bridge was away, and may no longer be meant.",
+        "Send it now, or drop it.",
+        "author",
+    ),
     "no_number": Reason("The customer's number is not known: the phone withheld it.", "", "nobody"),
     "disconnected": Reason(
         "This channel is no longer connected to a number.",
@@ -222,6 +227,61 @@ DELIVERY: dict[str, Reason] = {
     "DeliveryFailed": Reason("The carrier could not deliver it.", _LATER, "author"),
     "SendingFailed": Reason("RingCentral could not send it.", _LATER, "author"),
 }
+
+# Why a message store could not be read, so that texts from phones may be missing in Slack
+RECEIVING: dict[str, Reason] = {
+    "login_refused": Reason(
+        "RingCentral refuses the bridge's login.",
+        "An administrator has to renew its credentials: the app has written to them what is wrong.",
+        "administrator",
+    ),
+    "no_login": Reason(
+        "The bridge has no credentials for the RingCentral login that reads this number.",
+        "An administrator can set them, or connect the number again with today's login.",
+        "administrator",
+    ),
+    "unreadable": Reason(
+        "RingCentral no longer lets the bridge's login read this number's texts.",
+        "An administrator can make the login's user a super admin in the RingCentral Admin Portal, "
+        "or give it full access to the messages of the number's call queue.",
+        "administrator",
+    ),
+    "not_reached": Reason(
+        "RingCentral cannot be reached.",
+        "The bridge keeps trying; if it goes on, an administrator can check the network of the "
+        "bridge's machine.",
+        "administrator",
+    ),
+    "away": Reason(
+        "RingCentral does not answer as it should.",
+        "The bridge keeps trying; RingCentral's status page tells of outages.",
+        "ringcentral",
+    ),
+    "rate_limited": Reason(
+        "RingCentral's limit of requests is used up.", "The bridge goes on by itself.", "nobody"
+    ),
+    "refused": Reason(
+        "RingCentral refuses to tell of new texts.",
+        "If it goes on, an administrator can ask RingCentral's support.",
+        "administrator",
+    ),
+    "stuck": Reason(
+        "What RingCentral keeps for this number cannot be read on.",
+        "An administrator has to look: the app has written to them what is wrong.",
+        "administrator",
+    ),
+    "behind": Reason(
+        "There is more to be read from RingCentral than fits into a few minutes.",
+        "The bridge reads on, the oldest texts first.",
+        "nobody",
+    ),
+}
+
+
+def explain_receiving(code: str | None) -> Reason:
+    """Why a store was not read to its end, in words; without a failure it is being read."""
+    return RECEIVING.get(code or "behind", RECEIVING["refused"])
+
 
 # The same text by the same author is refused again, or there is nothing left to send.
 _NEVER = frozenset(

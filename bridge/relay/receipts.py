@@ -7,14 +7,12 @@ from datetime import datetime
 from sqlmodel import Session
 
 from bridge.relay import conversations, lanes, notices
-from bridge.relay.texts import CarrierRecord
+from bridge.relay.texts import FAILED, CarrierRecord
 from bridge.relay.todays_words import DID_NOT_ARRIVE, take_todays_words, tell_withdrawn
 from storage import conversations as conversation_rows
 from storage import copies, deliveries, messages, threads
 from storage.deliveries import Owed
 from storage.tables import Message, Thread
-
-FAILED = ("SendingFailed", "DeliveryFailed")
 
 
 def apply_receipt(session: Session, message_id: int, record: CarrierRecord, now: datetime) -> str:
@@ -52,16 +50,21 @@ def _is_of_an_earlier_try(session: Session, message_id: int, record: CarrierReco
 def tell_failed(
     session: Session, message: Message, thread: Thread, record: CarrierRecord, now: datetime
 ) -> None:
-    """A text that the carrier had accepted did not arrive: tell it in the thread, once a record."""
+    """A text that the carrier had accepted did not arrive: tell it in the thread, once a record.
+
+    One that reached some of a group stays a text that was sent: a retry would text those twice.
+    """
     assert message.id is not None, "read from its table"
     reason = record.error_code or record.status
-    messages.change(session, message.id, status="failed", failure=reason)
+    status = "accepted" if record.reached_somebody else "failed"
+    messages.change(session, message.id, status=status, failure=reason)
     enqueue_mark(session, message.id, thread, now, kind="unmark")
-    words = take_todays_words(session, message, now)
+    words = "same" if record.reached_somebody else take_todays_words(session, message, now)
     if words == "deleted":
         tell_withdrawn(session, message, thread, DID_NOT_ARRIVE, now)
         return
     also = {"is_app_text": message.origin == "ringcentral_app", "was_edited": words == "edited"}
+    missed = {"missed": list(record.refused_numbers)} if record.reached_somebody else {}
     notices.tell_in_thread(
         session,
         message,
@@ -73,6 +76,7 @@ def tell_failed(
             "reason": reason,
             "was_accepted": True,
             **{key: True for key, is_so in also.items() if is_so},
+            **missed,
         },
     )
 
@@ -94,6 +98,7 @@ def enqueue_mark(
             lane=lanes.mark_lane(message_id),
             lane_order=lanes.place(now, kind),
             gate=lanes.method_gate(thread.team_id, method),
+            source=thread.channel_id,
             due_at=now,
             priority=2,
         ),

@@ -20,7 +20,8 @@ from bridge.outbox.outcome import (
     TryLater,
     Unsure,
 )
-from bridge.relay import conversations, crossings, lanes, notices, receipts
+from bridge.relay import conversations, crossings, delays, lanes, notices, receipts
+from bridge.relay.texts import FAILED
 from bridge.relay.todays_words import NOT_SENT, take_todays_words, tell_withdrawn
 from storage import conversations as conversation_rows
 from storage import copies, deliveries, inboxes, messages, threads
@@ -79,6 +80,8 @@ def _bring_forward(session: Session, thread: Thread, now: datetime) -> None:
 def notice_settled(session: Session, settlement: Settlement) -> None:
     """The bridge's own words were posted, or could not be."""
     delivery, now = settlement.delivery, settlement.settled_at
+    if delivery.kind != "post":  # nothing is lost where words that somebody deleted cannot change
+        return
     match settlement.outcome:
         case Accepted() | TryLater():
             return
@@ -139,6 +142,7 @@ def _text_settled(session: Session, settlement: Settlement, message: Message) ->
         case _:
             assert_never(settlement.outcome)
     crossings.release_kept(session, message.conversation_id, now)
+    delays.tell_no_longer_delayed(session, settlement.delivery.subject_id, now)
     conversations.refresh_card(session, thread, now)
 
 
@@ -156,7 +160,7 @@ def _text_accepted(
 ) -> None:
     assert message.id is not None, "read from its table"
     status = accepted.facts.get("status") or "Queued"
-    if status in receipts.FAILED:
+    if status in FAILED:
         status = (
             "Queued"  # a look saw it fail: the receipt, kept or to come, tells it with its code
         )
@@ -205,6 +209,8 @@ def _text_goes_again(session: Session, message: Message, thread: Thread, now: da
     if take_todays_words(session, message, now) != "deleted":
         return
     tell_withdrawn(session, message, thread, NOT_SENT, now)
+    assert message.id is not None, "read from its table"
+    delays.tell_no_longer_delayed(session, message.id, now)
     conversations.refresh_card(session, thread, now)
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+FAILED = ("SendingFailed", "DeliveryFailed")  # of RingCentral's messageStatus
 SIDE_NAMES = {"slack": "Slack", "ringcentral": "RingCentral"}
 
 
@@ -30,7 +31,8 @@ class CarrierRecord:
     `store` is account id "/" extension id of the store's owner. `direction` is in or out.
     `author_number` is whoever wrote it: the phone, or our own number. `outside_numbers` are all
     numbers of it that are not ours. `status` is RingCentral's messageStatus, `error_code` its
-    deliveryErrorCode.
+    deliveryErrorCode. `refused_numbers` are those of a group's numbers that it says it did not
+    reach.
     """
 
     store: str
@@ -45,6 +47,13 @@ class CarrierRecord:
     status: str
     error_code: str | None = None
     attachments: tuple[AttachmentNote, ...] = ()
+    refused_numbers: tuple[str, ...] = ()
+
+    @property
+    def reached_somebody(self) -> bool:
+        """Of a group's text that failed: whether some have it, as far as is known."""
+        others = set(self.outside_numbers) - set(self.refused_numbers)
+        return len(self.outside_numbers) > 1 and bool(others)
 
     def to_json(self) -> str:
         """The record as text, to be kept."""
@@ -56,6 +65,7 @@ class CarrierRecord:
         values = json.loads(text)
         values["sent_at"] = datetime.fromisoformat(values["sent_at"])
         values["outside_numbers"] = tuple(values["outside_numbers"])
+        values["refused_numbers"] = tuple(values.get("refused_numbers", ()))
         values["attachments"] = tuple(AttachmentNote(**each) for each in values["attachments"])
         return cls(**values)
 
@@ -64,7 +74,8 @@ class CarrierRecord:
 class Reply:
     """A message a person wrote in a thread. `markup` is Slack's text, as written.
 
-    `is_stranger` is true where the event itself shows an author of another organisation.
+    `is_stranger` is true where the event itself shows an author of another organisation, `is_late`
+    where it was written so long ago that its author must be asked whether it should still go.
     """
 
     team_id: str
@@ -74,6 +85,7 @@ class Reply:
     author_id: str
     markup: str
     is_stranger: bool = False
+    is_late: bool = False
     files: tuple[AttachmentNote, ...] = ()
 
 

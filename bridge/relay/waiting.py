@@ -9,6 +9,8 @@ from typing import Literal
 
 from sqlmodel import Session
 
+from bridge.relay import receiving
+from bridge.relay.receiving import Deaf
 from storage import status
 from storage.status import Waiting
 
@@ -38,11 +40,13 @@ class Wait:
 @dataclass(frozen=True)
 class Waits:
     """All that waits. `asked_in` counts by channel what a person is to decide; `is_behind` is
-    true while older texts of a phone number may still be missing."""
+    true while older texts of a phone number may still be missing, for no longer than a start or an
+    outage explains; `deaf` are the inboxes of which that is not so."""
 
     waits: Sequence[Wait]
     asked_in: Sequence[tuple[str, int]] = ()
     is_behind: bool = False
+    deaf: Sequence[Deaf] = ()
 
 
 def find_waits(session: Session, now: datetime, machine_now: datetime) -> Waits:
@@ -53,10 +57,12 @@ def find_waits(session: Session, now: datetime, machine_now: datetime) -> Waits:
         if gate.closed_until_at is not None and gate.closed_until_at > machine_now
     }
     waits = [_wait_of(each, closed) for each in status.find_waiting(session, now)]
+    stores = status.find_connections(session).cursors
     return Waits(
         _summed(waits),
         status.find_parked_channels(session),
-        any(each.gap_open for each in status.find_connections(session).cursors),
+        any(each.gap_open and each.deaf_since_at is None for each in stores),
+        receiving.find_deaf(session, stores, machine_now, now),
     )
 
 

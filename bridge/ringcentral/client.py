@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bridge.outbox.gates import AUTOMATIC, REPLY
-from bridge.ringcentral.door import Door
+from bridge.ringcentral.door import PERMIT_SECONDS, Door
 from bridge.ringcentral.parse import Store
 from bridge.ringcentral.problems import NotSent, Refusal
 from storage.database import DatabaseBusy
@@ -64,6 +64,7 @@ class RingCentralClient:
         *,
         priority: int = AUTOMATIC,
         permit: bool = True,
+        patience_seconds: float = PERMIT_SECONDS,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
     ) -> dict[str, Any]:
@@ -73,16 +74,29 @@ class RingCentralClient:
         the permit there is none for a repeat: the new token is bought, the 401 raised. Raises a
         Problem.
         """
+
+        async def call(token: Token) -> dict[str, Any]:
+            return await self._door.call(
+                method,
+                path,
+                headers={"Authorization": f"Bearer {token.access_token}"},
+                priority=priority,
+                permit=permit,
+                patience_seconds=patience_seconds,
+                params=params,
+                json=json,
+            )
+
         token = await self._bounded(self._tokens.token())
         try:
-            return await self._call(token, method, path, priority, permit, params, json)
+            return await call(token)
         except Refusal as refusal:
             if refusal.status != 401:
                 raise
             fresh = await self._bounded(self._tokens.renew(token))
             if not permit:
                 raise
-        return await self._call(fresh, method, path, priority, permit, params, json)
+        return await call(fresh)
 
     async def server_clock(self, priority: int = REPLY) -> timedelta:
         """RingCentral's clock minus ours, asked for where no answer told it yet."""
@@ -106,23 +120,3 @@ class RingCentralClient:
             raise NotSent("RingCentral's login takes too long.", "token_awaited") from None
         except DatabaseBusy:
             raise NotSent("The database is busy.", "database_busy") from None
-
-    async def _call(
-        self,
-        token: Token,
-        method: str,
-        path: str,
-        priority: int,
-        permit: bool,
-        params: Mapping[str, Any] | None,
-        json: Any,
-    ) -> dict[str, Any]:
-        return await self._door.call(
-            method,
-            path,
-            headers={"Authorization": f"Bearer {token.access_token}"},
-            priority=priority,
-            permit=permit,
-            params=params,
-            json=json,
-        )

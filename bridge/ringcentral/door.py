@@ -108,17 +108,19 @@ class Door:
         headers: Mapping[str, str],
         priority: int,
         permit: bool = True,
+        patience_seconds: float = PERMIT_SECONDS,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """One request, one answer; {} for an empty one. Raises a Problem for anything else.
 
-        `permit` is False where the caller's claim took the permit.
+        `permit` is False where the caller's claim took the permit; else one is waited for as long
+        as `patience_seconds`.
         """
         group = usage_group(method, path)
         if permit:
-            await self._take_permit(group, priority)
+            await self._take_permit(group, priority, patience_seconds)
         self._refuse_while_closed(group)
         request = self._http.build_request(
             method, path, headers=headers, params=params, json=json, data=form
@@ -127,9 +129,9 @@ class Door:
         await self._heed_limits(group, response)
         return self._read(response, method, path)
 
-    async def _take_permit(self, group: str, priority: int) -> None:
+    async def _take_permit(self, group: str, priority: int, patience_seconds: float) -> None:
         try:
-            async with asyncio.timeout(PERMIT_SECONDS):
+            async with asyncio.timeout(patience_seconds):
                 await self._gates.permit(gate_key(self.login_id, group), priority)
                 while wait_seconds := self._closed_seconds(group):
                     await sleep(wait_seconds)

@@ -1,4 +1,4 @@
-"""RingCentral's codes, and what they mean for an attempt to send.
+"""RingCentral's codes, and what they mean for an attempt to send or to read.
 
 The codes of POST /sms are those of RingCentral's reference (x-error-codes) and error list. What
 is in no table is Unsure, unless RingCentral itself refused the request in its own words.
@@ -64,6 +64,27 @@ def later_of(problem: NotSent) -> TryLater:
     if isinstance(problem, LoginRefused):
         return TryLater(problem.code or "login_refused", patient=True)
     return TryLater(problem.code or "not_connected", after_seconds=problem.after_seconds)
+
+
+def failure_of(problem: Problem) -> str:
+    """Why a message store could not be read; a code of bridge.relay.reasons.RECEIVING."""
+    match problem:
+        case LoginRefused() | Refusal(status=401):
+            return "login_refused"
+        case NotSent(code="rate_limited") | Refusal(status=429):
+            return "rate_limited"
+        case NotSent(code="unknown_login"):
+            return "no_login"
+        case NotSent():
+            return "not_reached"
+        case Refusal(status=403 | 404):
+            return "unreadable"
+        case Refusal(status=status):
+            return "away" if status >= 500 else "refused"
+        case Problem(code="stuck"):
+            return "stuck"
+        case _:
+            return "away"
 
 
 def _outcome_of_refusal(refusal: Refusal) -> Outcome:

@@ -11,7 +11,7 @@ from typing import Any
 import phonenumbers
 
 from bridge.relay.numbers import UNKNOWN_NUMBER, is_withheld
-from bridge.relay.texts import AttachmentNote, CarrierRecord, storable
+from bridge.relay.texts import FAILED, AttachmentNote, CarrierRecord, storable
 
 LONGEST_SHORT_CODE = 6
 
@@ -145,6 +145,7 @@ def parse_record(
         status=_text(fields.get("messageStatus")),
         error_code=_error_code(fields),
         attachments=_attachments(fields),
+        refused_numbers=_refused(fields, region) if direction == "out" else (),
     )
 
 
@@ -164,6 +165,17 @@ def _recipients(fields: Mapping[str, Any], region: str) -> list[tuple[str, bool]
     if not isinstance(to, list) or not to:
         raise NotUnderstood("a record without recipients")
     return [(parse_party(each, region), bool(_mapping(each, "to").get("target"))) for each in to]
+
+
+def _refused(fields: Mapping[str, Any], region: str) -> tuple[str, ...]:
+    """Whom a group's text did not reach: each recipient of several has a status of its own."""
+    to = fields.get("to")
+    parties = to if isinstance(to, list) else [to]
+    return tuple(
+        parse_party(each, region)
+        for each in parties
+        if isinstance(each, Mapping) and each.get("messageStatus") in FAILED
+    )
 
 
 def _own_recipient(recipients: list[tuple[str, bool]], own_numbers: Collection[str]) -> str:

@@ -11,10 +11,9 @@ from starlette.routing import Route
 from bridge.clock import Clock, sleep, wait_at_most
 from bridge.errors import ProviderProblem
 from bridge.outbox.gates import Gates
-from bridge.relay.notices import tell_administrators
 from bridge.relay.texts import OwnNumber
 from bridge.ringcentral.auth import Credentials, Tokens
-from bridge.ringcentral.catchup import CatchUp
+from bridge.ringcentral.catchup import CatchUp, tell_login_refused
 from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.directory import Directory
 from bridge.ringcentral.door import Door
@@ -184,14 +183,8 @@ class RingCentralSide:
             self.webhook.own_store = await self._tokens.identity()
             await self._tokens.keep_fresh()
         except LoginRefused as refusal:
-            await self._tell(f"login_refused:{refusal.code}", str(refusal))
+            await self._database.write(tell_login_refused, refusal, self._clock.now())
             raise
-
-    async def _tell(self, key: str, sentence: str) -> None:
-        now = self._clock.now()
-        await self._database.write(
-            tell_administrators, f"{key}:{now.date()}", "admin", {"sentence": sentence}, now
-        )
 
     async def _learn_inboxes(self) -> None:
         self._inboxes_changed.clear()

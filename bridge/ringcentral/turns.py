@@ -24,13 +24,22 @@ class Turns:
     @contextlib.asynccontextmanager
     async def turn(self, name: str, seconds: float) -> AsyncIterator[bool]:
         """True where it is our turn, until the block ends, or `seconds` of machine time passed."""
-        holder = self._liveness.name if self._liveness is not None else self._name
-        is_ours = await self._take(name, holder, seconds)
+        is_ours = await self._take(name, self._holder, seconds)
         try:
             yield is_ours
         finally:
             if is_ours:
-                await self._database.write(leases.give_back, name, holder)
+                await self._database.write(leases.give_back, name, self._holder)
+
+    async def keep(self, name: str, seconds: float) -> bool:
+        """Prolong our turn to so many seconds from now; False where somebody else has it."""
+        return await self._database.write(
+            leases.prolong, name, self._holder, machine_now(), seconds
+        )
+
+    @property
+    def _holder(self) -> str:
+        return self._liveness.name if self._liveness is not None else self._name
 
     async def _take(self, name: str, holder: str, seconds: float) -> bool:
         if await self._database.write(leases.take, name, holder, machine_now(), seconds):

@@ -52,7 +52,7 @@ UNAVAILABLE = {"status": 503, "body": "Service Unavailable"}
 
 @dataclass(frozen=True)
 class Switch:
-    """A fault by name; without `kind` it is a state of the account."""
+    """A fault by name; without `kind` it is a state of the account, `is_final` for good."""
 
     provider: Provider
     name: str
@@ -63,6 +63,7 @@ class Switch:
     method: str = ".*"
     times: int | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
+    is_final: bool = False
 
     def rule(self) -> Json:
         """What `Faults.add` is told."""
@@ -121,7 +122,9 @@ SWITCHES = (
     Switch("ringcentral", "opted_out", "Opted-out numbers",
            "Phones refuse all texts, without having texted STOP."),
     Switch("ringcentral", "blacklisted", "Subscription blacklisted",
-           "RingCentral gives up on the webhook for good, as after ten minutes of failures."),
+           "RingCentral gives up on the webhook for good. Texts come late, when the store is read, "
+           "until the bridge looks again: within 5 minutes of real time, or when it starts.",
+           is_final=True),
 )  # fmt: skip
 
 
@@ -176,6 +179,7 @@ class Switchboard:
             "says": switch.says,
             "times": switch.times,
             "is_on": bool(concerned) or any(not each.is_used_up for each in rules),
+            "is_final": switch.is_final,
             "hits": sum(each.hits for each in rules),
             "of": concerned,
         }
@@ -190,12 +194,12 @@ class Switchboard:
     # States of the account
 
     def _find_opted_out(self) -> list[str]:
-        return [each.number for each in self._phones() if self._ringcentral.has_opted_out(each)]
+        return [each.number for each in self._phones() if self._ringcentral.is_blocked(each)]
 
     def _opt(self, is_out: bool, number: str) -> None:
         for phone in self._phones():
             if number in ("", phone.number):
-                self._ringcentral.opt_phone(phone, is_out=is_out)
+                self._ringcentral.block(phone, is_on=is_out)
 
     def _phones(self) -> list[Phone]:
         return list(self._ringcentral.world.carrier.phones.values())

@@ -24,6 +24,7 @@ Decide = Callable[[Session, int, str, datetime], str]
 
 DECISIONS: dict[str, tuple[Decide, str]] = {
     render.RETRY: (decisions.retry_message, "It is being sent again."),
+    render.SEND_NOW: (decisions.retry_message, "It is being sent."),
     render.SEND_AGAIN: (decisions.send_again, "It is being sent again."),
     render.IT_WAS_SENT: (decisions.it_was_sent, "Noted: it was sent."),
     render.DROP: (decisions.drop_message, "Dropped: it will not be sent."),

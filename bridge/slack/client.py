@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bridge.errors import ProviderProblem
-from bridge.outbox.gates import REPLY, Gates
+from bridge.outbox.gates import PAGE, REPLY, Gates
 
 TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0  # shorter than the total, so that a failed connect is told from a lost answer
@@ -136,8 +136,14 @@ class SlackClient:
 
     async def open_socket(self, app_token: str) -> str:
         """A fresh address for Socket Mode; it is good for one connection, made soon."""
-        arguments = {"app_token": app_token}
-        told = await _call(self.web_client(app_token), "apps.connections.open", arguments)
+        method, arguments = "apps.connections.open", {"app_token": app_token}
+        key = f"slack:{self.team_id}:{method}"
+        await self._gates.permit(key, PAGE)  # without a connection nobody's reply is heard
+        try:
+            told = await _call(self.web_client(app_token), method, arguments)
+        except Limited as limited:
+            await self._gates.close(key, limited.after_seconds)
+            raise
         url: str = told["url"]
         return url
 

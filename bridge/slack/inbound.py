@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import assert_never
 
@@ -11,7 +13,7 @@ import structlog
 from sqlmodel import Session
 
 from bridge import meters
-from bridge.clock import Clock
+from bridge.clock import Clock, machine_now
 from bridge.relay import changes, crossings, notices
 from bridge.relay.texts import Reply, ReplyDeletion, ReplyEdit, storable
 from bridge.slack import parse
@@ -33,15 +35,26 @@ from storage.database import Database
 
 log = structlog.get_logger(__name__)
 
+# Slack's own repeats come within some six minutes; what is older its author may no longer mean.
+OFFER_AFTER_SECONDS = 600.0
+
 
 class Inbound:
     """Events of inbox channels, of people, and of the installation itself."""
 
     def __init__(
-        self, database: Database, clock: Clock, installation: Installation, people: People
+        self,
+        database: Database,
+        clock: Clock,
+        installation: Installation,
+        people: People,
+        *,
+        offer_after_seconds: float = OFFER_AFTER_SECONDS,
     ) -> None:
         self._database, self._clock = database, clock
         self._installation, self._people = installation, people
+        self._offer_after = timedelta(seconds=offer_after_seconds)
+        self.on_regained: Callable[[], None] = lambda: None
 
     async def receive_event(self, body: Body) -> None:
         """Record what an event says; returns after the commit, raises where there was none."""
@@ -54,6 +67,14 @@ class Inbound:
         if became is not None:
             meters.EVENTS.labels("slack", became).inc()
             log.info("slack.event_received", event_kind=type(event).__name__, became=became)
+
+    async def receive_found(self, event: parse.Event) -> str | None:
+        """Record what was found in a channel and no event may have told of; as `receive_event`."""
+        became = await self._receive(event)
+        if became not in (None, "repeat", "not_ours"):
+            meters.EVENTS.labels("slack", f"{became}_found").inc()
+            log.info("slack.missed_found", event_kind=type(event).__name__, became=became)
+        return became
 
     async def keep(self, text: str, reason: str, event_id: object = None) -> None:
         """Keep what is authentic but not understood, encrypted, and tell the administrators."""
@@ -73,7 +94,7 @@ class Inbound:
     async def _parse(self, body: Body) -> parse.Event:
         workspace = await self._installation.workspace()
         event = body.get("event")
-        if workspace is None or not isinstance(event, dict):
+        if not isinstance(event, dict):
             return Unwanted()
         if event.get("type") == "message" and not await self._is_in_inbox(event):
             return Unwanted()
@@ -93,7 +114,9 @@ class Inbound:
             case Unwanted():
                 return None
             case Reply():
-                return await self._database.write(crossings.relay_slack_to_sms, event, now)
+                is_late = machine_now() - parse.time_of(event.ts) > self._offer_after
+                reply = replace(event, is_late=is_late)
+                return await self._database.write(crossings.relay_slack_to_sms, reply, now)
             case ReplyEdit():
                 return await self._database.write(changes.change_reply, event, now)
             case ReplyDeletion():
@@ -106,8 +129,7 @@ class Inbound:
             case ChannelRegained(channel_id=channel_id):
                 return await self._receive_channel_regained(channel_id, now)
             case AccessRevoked(team_id=team_id):
-                await self._installation.revoke(team_id, now)
-                return "revoked"
+                return "revoked" if await self._installation.revoke(team_id, now) else None
             case PersonChanged(team_id=team_id, user=user):
                 await self._people.remember(team_id, user, now)
                 return None
@@ -124,6 +146,7 @@ class Inbound:
         if not await self._installation.has_inbox(channel_id):
             return None
         await self._database.write(_let_go, now)
+        self.on_regained()
         return "regained"
 
 

@@ -11,12 +11,22 @@ from sqlmodel import Session
 
 from bridge.clock import Clock
 from bridge.errors import ProviderProblem, StartRefused
-from bridge.slack.client import AnswerLost, NotReached, SlackClient, SlackProblem
+from bridge.slack.client import (
+    AnswerLost,
+    NotReached,
+    SlackClient,
+    SlackProblem,
+    SlackRefused,
+)
 from storage import inboxes, workspaces
 from storage.database import Database
 from storage.tables import Inbox, Workspace
 
 log = structlog.get_logger(__name__)
+
+
+class AppRemoved(Exception):
+    """Slack has taken the token back: what comes now has to come again once there is another."""
 
 
 class Installation:
@@ -109,11 +119,13 @@ class Installation:
         self._workspace, connected, self._former = known
         self._inboxes = {each.channel_id: each for each in connected}
 
-    async def workspace(self) -> Workspace | None:
-        """The workspace; None once it has taken its token back."""
+    async def workspace(self) -> Workspace:
+        """The workspace; raises AppRemoved once it has taken its token back."""
         await self._fresh()
         known = self._workspace
-        return known if known is not None and known.revoked_at is None else None
+        if known is None or known.revoked_at is not None:
+            raise AppRemoved("install the app again and start the bridge with its new token")
+        return known
 
     async def has_inbox(self, channel_id: str) -> bool:
         """True where the channel is an inbox today."""
@@ -131,9 +143,12 @@ class Installation:
         return list(self._inboxes.values())
 
     async def authorize(self, team_id: str | None) -> AuthorizeResult | None:
-        """Bolt's question whom it serves: answered from memory, without auth.test."""
+        """Bolt's question whom it serves: answered from memory, without auth.test.
+
+        Raises AppRemoved: what Bolt finds nobody to serve for, it acknowledges.
+        """
         workspace = await self.workspace()
-        if workspace is None or workspace.team_id != team_id:
+        if workspace.team_id != team_id:
             return None
         return AuthorizeResult(
             enterprise_id=None,
@@ -143,10 +158,20 @@ class Installation:
             bot_token=workspace.bot_token,
         )
 
-    async def revoke(self, team_id: str, now: datetime) -> None:
-        """The workspace took its token back."""
-        await self._database.write(workspaces.revoke, team_id, now)
-        log.warning("slack.token_revoked", team_id=team_id)
+    async def revoke(self, team_id: str, now: datetime) -> bool:
+        """The workspace took its token back, unless Slack says that ours is good.
+
+        Slack repeats what was not acknowledged, also when the app is long installed again. Raises
+        SlackProblem where Slack does not say.
+        """
+        try:
+            await self._client.deliver("auth.test")
+        except SlackRefused as refused:
+            await self._database.write(workspaces.revoke, team_id, now)
+            log.warning("slack.token_revoked", team_id=team_id, error=refused.code)
+            return True
+        log.info("slack.token_still_good", team_id=team_id)
+        return False
 
 
 def _read(session: Session, team_id: str) -> tuple[Workspace | None, list[Inbox], frozenset[str]]:

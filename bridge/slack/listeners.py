@@ -26,7 +26,7 @@ from bridge.slack.actions import DECISIONS, Actions
 from bridge.slack.client import SlackClient
 from bridge.slack.commands import Commands
 from bridge.slack.inbound import Inbound
-from bridge.slack.installation import Installation
+from bridge.slack.installation import AppRemoved, Installation
 from bridge.slack.parse import Body, NotUnderstood
 from bridge.slack.render import Rendered
 
@@ -99,7 +99,8 @@ class Listeners:
         await ack()
 
     async def _on_error(self, error: Exception, body: Body) -> BoltResponse:
-        """Unwanted: 200. Not understood: kept, 200. Anything else: 503, so that Slack asks again.
+        """Unwanted: 200. Not understood: kept, 200. Anything else: 503, so that Slack asks again;
+        also while the app is removed, as the one that is installed next is told the same.
 
         Never the error's own words: a database error carries the statement's values.
         """
@@ -108,6 +109,11 @@ class Listeners:
         if isinstance(error, NotUnderstood):
             await self._inbound.keep(str(body), str(error))
             return BoltResponse(status=200, body="")
+        if isinstance(error, AppRemoved):
+            if parse.is_revocation(body):  # of the two that tell of it the second
+                return BoltResponse(status=200, body="")
+            log.warning("slack.request_put_off", reason="the app was removed")
+            return BoltResponse(status=503, body="")
         log.error("slack.listener_failed", error=type(error).__name__, where=_place_of(error))
         return BoltResponse(status=503, body="")
 

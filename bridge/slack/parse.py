@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -199,6 +200,12 @@ def parse_event(body: Body, bot_user_id: str) -> Event:
     return Unwanted()
 
 
+def is_revocation(body: Body) -> bool:
+    """True for the events that tell that the app was removed, or its tokens taken back."""
+    event = body.get("event")
+    return isinstance(event, dict) and event.get("type") in REVOCATIONS
+
+
 def _names_bot(event: Body, bot_user_id: str) -> bool:
     tokens = event.get("tokens")
     bots = tokens.get("bot") if isinstance(tokens, dict) else None
@@ -217,17 +224,53 @@ def _parse_message(event: Body, team_id: str, home_ids: set[str]) -> Event:
         return _parse_change(event, team_id)
     if subtype == "message_deleted":
         return _parse_deletion(event, team_id)
-    if subtype not in SPOKEN_SUBTYPES or event.get("bot_id") or not _is_reply(event):
+    if not _is_spoken_reply(event):
         return Unwanted()
+    return _reply_of(event, team_id, _text(event, "channel"), _is_stranger(event, home_ids))
+
+
+def _is_spoken_reply(message: Body) -> bool:
+    spoken = message.get("subtype") in SPOKEN_SUBTYPES and not message.get("bot_id")
+    return spoken and _is_reply(message)
+
+
+def _reply_of(message: Body, team_id: str, channel_id: str, is_stranger: bool) -> Reply:
     return Reply(
         team_id=team_id,
-        channel_id=_text(event, "channel"),
-        thread_ts=_text(event, "thread_ts"),
-        ts=_text(event, "ts"),
-        author_id=_text(event, "user"),
-        markup=_words(event),
-        is_stranger=_is_stranger(event, home_ids),
-        files=tuple(_parse_file(each) for each in _dicts(event, "files")),
+        channel_id=channel_id,
+        thread_ts=_text(message, "thread_ts"),
+        ts=_text(message, "ts"),
+        author_id=_text(message, "user"),
+        markup=_words(message),
+        is_stranger=is_stranger,
+        files=tuple(_parse_file(each) for each in _dicts(message, "files")),
+    )
+
+
+def parse_found_reply(message: Body, team_id: str, channel_id: str) -> list[Event]:
+    """A message of `conversations.replies`, as the events that told of it would have said it.
+
+    The reply as it reads today, then its newest edit, where there was one. Whether its author is a
+    stranger is asked before it is sent, as of every text.
+    """
+    if not _is_spoken_reply(message):
+        return []
+    reply = _reply_of(message, team_id, channel_id, is_stranger=False)
+    edited = message.get("edited")
+    if not isinstance(edited, dict):
+        return [reply]
+    return [reply, _edit_of(message, edited, team_id, channel_id)]
+
+
+def _edit_of(message: Body, edited: Body, team_id: str, channel_id: str) -> ReplyEdit:
+    return ReplyEdit(
+        team_id=team_id,
+        channel_id=channel_id,
+        thread_ts=_text(message, "thread_ts"),
+        ts=_text(message, "ts"),
+        edit_ts=_text(edited, "ts"),
+        author_id=_text(message, "user"),
+        markup=_words(message),
     )
 
 
@@ -239,15 +282,7 @@ def _parse_change(event: Body, team_id: str) -> Event:
     edited = message.get("edited")
     if not isinstance(edited, dict) or message.get("bot_id") or not _is_reply(message):
         return Unwanted()  # a link preview, a card of ours, or a message of no thread
-    return ReplyEdit(
-        team_id=team_id,
-        channel_id=_text(event, "channel"),
-        thread_ts=_text(message, "thread_ts"),
-        ts=_text(message, "ts"),
-        edit_ts=_text(edited, "ts"),
-        author_id=_text(message, "user"),
-        markup=_words(message),
-    )
+    return _edit_of(message, edited, team_id, _text(event, "channel"))
 
 
 def _parse_deletion(event: Body, team_id: str) -> Event:
@@ -304,6 +339,11 @@ def parse_click(body: Body, action: Body) -> Click:
         clicked_ts=_text(action, "action_ts"),
         response_url=_text(body, "response_url"),
     )
+
+
+def time_of(ts: str) -> datetime:
+    """When a message with this ts was written, to the millisecond or so."""
+    return datetime.fromtimestamp(float(ts), UTC)
 
 
 def _words(message: Body) -> str:

@@ -10,26 +10,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from bridge.relay.numbers import format_number, is_unknown
-from bridge.relay.reasons import REASONS, explain, is_own, may_be_retried
+from bridge.relay.reasons import REASONS, explain, explain_receiving, is_own, may_be_retried
+from bridge.relay.receiving import Deaf
 from bridge.relay.texts import SIDE_NAMES, OwnNumber
 from bridge.relay.waiting import Wait, Waits
 from bridge.slack.markup import safe_blocks, safe_fallback, safe_name, slack_escape
 
 Block = dict[str, Any]
 
+DATE_AND_TIME = "{date_short_pretty} at {time}"
+ONE_DAY = timedelta(days=1)
 FIRST_WORDS_LENGTH = 90
 E164 = re.compile(r"\+[1-9]\d{1,14}")
 USERNAME_LENGTH = 80
 
 RETRY = "retry_message"
+SEND_NOW = "send_now"
 SEND_AGAIN = "send_again"
 IT_WAS_SENT = "it_was_sent"
 DROP = "drop_message"
-BUTTONS = (RETRY, SEND_AGAIN, IT_WAS_SENT, DROP)
+BUTTONS = (RETRY, SEND_NOW, SEND_AGAIN, IT_WAS_SENT, DROP)
 
 STATE_WORDS = {
     "received": "received",
@@ -39,10 +43,11 @@ STATE_WORDS = {
     "unsure": "may not have been sent",
     "cancelled": "was cancelled",
 }
+MISSED = "did not arrive"
 CARRIER_WORDS = {
     "Delivered": "delivered",
-    "SendingFailed": "did not arrive",
-    "DeliveryFailed": "did not arrive",
+    "SendingFailed": MISSED,
+    "DeliveryFailed": MISSED,
 }
 
 
@@ -90,7 +95,7 @@ class ShownText:
     is_late: bool = False
 
 
-def slack_time(at: datetime, form: str = "{date_short_pretty} at {time}") -> str:
+def slack_time(at: datetime, form: str = DATE_AND_TIME) -> str:
     """A time as each reader's Slack shows it, in the reader's own zone."""
     return f"<!date^{int(at.timestamp())}^{form}|{at:%Y-%m-%d %H:%M} UTC>"
 
@@ -150,7 +155,9 @@ def _state_words(state: CardState) -> str:
     if state.last_is_inbound:
         return STATE_WORDS["received"]
     if state.last_carrier_status in CARRIER_WORDS and state.last_status != "queued":
-        return CARRIER_WORDS[state.last_carrier_status]
+        words = CARRIER_WORDS[state.last_carrier_status]
+        reached_some = state.last_status == "accepted" and len(state.who.numbers) > 1
+        return "did not reach all" if words == MISSED and reached_some else words
     return STATE_WORDS.get(state.last_status, state.last_status)
 
 
@@ -200,6 +207,7 @@ class NoticeFacts:
     payload: Mapping[str, Any]
     message_id: int | None = None
     author_id: str | None = None
+    status: str = ""
     body: str = ""
     command: str = "/sms"
     region: str = "US"
@@ -223,7 +231,7 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
     """The sentence, the buttons under it, and whether the message is quoted."""
     match facts.kind:
         case "failed":
-            return _failed_words(facts.payload)
+            return _failed_words(facts.payload, facts.region)
         case "unsure":
             words = (
                 "This text *may not have been sent*: the connection broke while it left, and "
@@ -231,8 +239,10 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
                 "say what is true."
             )
             return words, (SEND_AGAIN, IT_WAS_SENT), True
+        case "offered":
+            return _offered_words(facts.payload), (SEND_NOW, DROP), True
         case "delayed":
-            return _delayed_words(facts.payload), (), True
+            return OVERTAKEN.get(facts.status) or _delayed_words(facts.payload), (), True
         case "edited_late":
             return _late_words("Edited", facts), (), True
         case "deleted_late":
@@ -243,11 +253,13 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
             return _plain_words(facts), (), False
 
 
-def _failed_words(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...], bool]:
+def _failed_words(payload: Mapping[str, Any], region: str) -> tuple[str, tuple[str, ...], bool]:
     reason = str(payload.get("reason") or "")
     if reason == "stale":
         words = "This text *was not sent* within an hour. Should it still go?"
         return words, (RETRY, DROP), True
+    if "missed" in payload:
+        return _missed_words(payload["missed"], reason, region), (), True
     if payload.get("is_app_text"):  # the bridge has nothing of its own to send again
         return f"This text from the RingCentral app *did not arrive*. {_why(reason)}", (), True
     what = "*did not arrive*" if payload.get("was_accepted") else "*was not sent*"
@@ -264,6 +276,29 @@ def _unsent_words(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...], boo
         )
         return words, (), True
     return "Edited, and *not sent yet*. Retry sends it as it is now:", (RETRY,), True
+
+
+def _offered_words(payload: Mapping[str, Any]) -> str:
+    return (
+        f"Written {slack_time(_time_of(payload, 'written_at'))}, while the bridge was away: "
+        "*not texted to anyone yet*. Should it still go?"
+    )
+
+
+def _missed_words(missed: Sequence[str], reason: str, region: str) -> str:
+    """Some of a group have it. No Retry: that would text those twice."""
+    written = ", ".join(_written(each, region) for each in missed)
+    whom = slack_escape(safe_name(written)) or "everybody in this group"
+    return f"This text *did not reach {whom}*; whoever else is in this group has it. {_why(reason)}"
+
+
+# What a delayed text's notice says once it is known what became of it.
+OVERTAKEN = {
+    "accepted": "This text took long. It *has been sent* now.",
+    "failed": "This text took long, and *was not sent*: the reason is told below.",
+    "unsure": "This text took long, and *may not have been sent*: you are asked below.",
+    "cancelled": "This text took long. It *was not sent*, and will not be.",
+}
 
 
 def _delayed_words(payload: Mapping[str, Any]) -> str:
@@ -342,6 +377,10 @@ def _plain_words(facts: NoticeFacts) -> str:
             return f"A conversation's card was deleted in {channel}. It goes on in a new thread."
         case "stuck":
             return _stuck_words(said)
+        case "deaf":
+            return _deaf_words(number, payload)
+        case "hears_again":
+            return _hears_again_words(number, payload)
         case "unshown":
             return (
                 f"Slack refused to show {said.get('subject', 'something')} "
@@ -362,6 +401,35 @@ def _stuck_words(said: Mapping[str, str]) -> str:
         f"What is to be shown{where} waits, nothing is lost: Slack answers `{reason}`. "
         f"{SLACK_REMEDIES.get(reason, 'Check the app and its channel.')}"
     )
+
+
+def _deaf_words(number: str, payload: Mapping[str, Any]) -> str:
+    why = explain_receiving(payload.get("reason"))
+    return (
+        f"*Texts to {number} may be missing here* since {slack_time(_time_of(payload, 'since'))}. "
+        f"{why.sentence} {why.remedy} Nothing is lost: what customers write meanwhile is in the "
+        "RingCentral app, and is shown here as soon as it can be read."
+    )
+
+
+def _hears_again_words(number: str, payload: Mapping[str, Any]) -> str:
+    since_at, until_at = _time_of(payload, "since"), _time_of(payload, "until")
+    until = slack_time(until_at, "{time}" if until_at - since_at < ONE_DAY else DATE_AND_TIME)
+    count = int(payload.get("count") or 0)
+    caught_up = {
+        0: "nothing was missed.",
+        1: "1 text was caught up: it is in its thread, with its true time.",
+    }.get(
+        count, f"{count:,} texts were caught up: they are in their threads, with their true times."
+    )
+    return (
+        f"*Receiving again:* texts to {number}. Away from {slack_time(since_at)} to {until}; "
+        f"{caught_up}"
+    )
+
+
+def _time_of(payload: Mapping[str, Any], name: str) -> datetime:
+    return datetime.fromtimestamp(int(payload.get(name) or 0), UTC)
 
 
 # Answers
@@ -449,6 +517,7 @@ def status(found: Waits) -> str:
     """What waits, why, since when, and until when."""
     shown = [each for each in found.waits if each.what != "other" or each.why == "put_off"]
     lines = [_wait_line(each, found.asked_in) for each in shown]
+    lines += [_deaf_line(each) for each in found.deaf]
     if found.is_behind:
         lines.append(
             "• RingCentral's message store is being read for texts that came while nobody "
@@ -457,6 +526,14 @@ def status(found: Waits) -> str:
     if not lines:
         return "Nothing waits: all texts are through."
     return "\n".join(("*What waits:*", *lines))
+
+
+def _deaf_line(deaf: Deaf) -> str:
+    why = explain_receiving(deaf.reason)
+    return (
+        f"• Texts from phones may be missing in <#{deaf.channel_id}> since "
+        f"{slack_time(deaf.since_at)}. {why.sentence} {why.remedy}"
+    )
 
 
 def _wait_line(wait: Wait, asked_in: Sequence[tuple[str, int]]) -> str:
@@ -542,6 +619,7 @@ def _context(words: str) -> Block:
 
 _BUTTON_LABELS = {
     RETRY: ("Retry", "Try again to send this text"),
+    SEND_NOW: ("Send", "Send this text now"),
     SEND_AGAIN: ("Send again", "Send this text again"),
     IT_WAS_SENT: ("It was sent", "Say that this text was sent"),
     DROP: ("Drop", "Do not send this text"),

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from sqlmodel import Session
 
+from bridge.clock import machine_now
 from bridge.outbox.outcome import (
     Absent,
     Accepted,
@@ -28,11 +29,13 @@ from bridge.slack.client import SlackClient, SlackProblem, SlackRefused
 from bridge.slack.outcomes import cannot_look, outcome_of
 from bridge.slack.people import People
 from bridge.slack.render import CardState, NoticeFacts, Rendered, ShownText, Who
+from bridge.slack.signs import SlackSigns
 from storage import (
     answers,
     contacts,
     conversations,
     copies,
+    deliveries,
     inboxes,
     messages,
     notices,
@@ -69,7 +72,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Update:
-    """A card to bring up to date."""
+    """A card, or words of the bridge, to bring up to date."""
 
     channel_id: str
     ts: str
@@ -136,11 +139,13 @@ class SlackSender:
         client: SlackClient,
         people: People,
         words_of: WordsOf,
+        signs: SlackSigns,
         *,
         command: str,
         region: str,
     ) -> None:
         self._client, self._people, self._words_of = client, people, words_of
+        self._signs = signs
         self._command, self._region = command, region
 
     def repeats(self, kind: str) -> bool:
@@ -169,6 +174,8 @@ class SlackSender:
                 return _load_mark(session, subject_id, is_set=kind == "mark")
             case "notice", "post":
                 return self._load_notice(session, subject_id)
+            case "notice", "update":
+                return self._load_notice_update(session, subject_id)
             case "answer", "reply":
                 return self._load_answer(session, subject_id)
             case _:
@@ -205,10 +212,7 @@ class SlackSender:
 
     def _load_notice(self, session: Session, notice_id: int) -> Post | _Direct | TryLater:
         notice = notices.get(session, notice_id)
-        message = messages.get(session, notice.message_id) if notice.message_id else None
-        body = _quoted_body(session, notice, message)
-        facts = self._notice_facts(notice.kind, notice.payload, message, body)
-        rendered = render.notice(facts)
+        rendered = self._render_notice(session, notice)
         if notice.thread_id is None:
             post = Post(notice.team_id, notice.channel_id, None, rendered)
             return _Direct(post) if _is_person(notice.channel_id) else post
@@ -216,6 +220,19 @@ class SlackSender:
         if thread.ts is None:
             return TryLater(CARD_NOT_POSTED)
         return _post(thread, thread.ts, rendered)
+
+    def _load_notice_update(self, session: Session, notice_id: int) -> Update | Refused | TryLater:
+        (posted,) = deliveries.find_by_subject(session, "notice", notice_id, "slack", "post")
+        if posted.external_id is None:
+            is_settled = posted.state in deliveries.SETTLED
+            return Refused("not_posted") if is_settled else TryLater("not_posted")
+        notice = notices.get(session, notice_id)
+        return Update(notice.channel_id, posted.external_id, self._render_notice(session, notice))
+
+    def _render_notice(self, session: Session, notice: Notice) -> Rendered:
+        message = messages.get(session, notice.message_id) if notice.message_id else None
+        body = _quoted_body(session, notice, message)
+        return render.notice(self._notice_facts(notice.kind, notice.payload, message, body))
 
     def _notice_facts(
         self, kind: str, payload: Mapping[str, Any], message: Message | None, body: str
@@ -225,6 +242,7 @@ class SlackSender:
             payload=payload,
             message_id=message.id if message else None,
             author_id=message.author_id if message else None,
+            status=message.status if message else "",
             body=body,
             command=self._command,
             region=self._region,
@@ -327,6 +345,7 @@ class SlackSender:
             optional["thread_ts"] = post.thread_ts
         if post.rendered.username is not None:
             optional["username"] = post.rendered.username
+        began_at = machine_now()  # Slack may tell of a post before it answers it
         told = await self._client.deliver(
             "chat.postMessage",
             channel=post.channel_id,
@@ -340,6 +359,7 @@ class SlackSender:
         ts = told.get("ts")
         if not isinstance(ts, str):
             return Unsure("no ts in the answer")
+        self._signs.note_posted(post.channel_id, began_at)
         return _posted(post, ts)
 
     async def _send_update(self, update: Update) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 
 from bridge.sandbox.ringcentral import CLIENT_ID, CLIENT_SECRET, JWT, NUMBER
 from bridge.sandbox.slack import BOT_TOKEN
@@ -30,19 +31,7 @@ from tests.bench.traffic import Line, Place
 PATIENCE_SECONDS = 60.0
 SYNC_OVERLAP_SECONDS = 6.0
 ADMINISTRATOR = "Ada"
-# What the app asks Slack to be told of.
-SUBSCRIBED_EVENTS = (
-    "message.channels",
-    "message.groups",
-    "channel_archive",
-    "channel_deleted",
-    "group_archive",
-    "group_deleted",
-    "member_left_channel",
-    "user_change",
-    "app_uninstalled",
-    "tokens_revoked",
-)
+MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.http.yaml"
 
 
 @dataclass(frozen=True)
@@ -124,7 +113,7 @@ class Stage:
         """Slack posts to the bridge over HTTP what an app of the bridge's manifest is told."""
         await self._post(
             f"{self.slack.url}/_sandbox/install",
-            {"request_url": self.events_url, "mode": "http", "bot_events": SUBSCRIBED_EVENTS},
+            {"request_url": self.events_url, "mode": "http", "bot_events": _subscribed_events()},
         )
 
     def _is_subscribed(self) -> bool:
@@ -194,9 +183,11 @@ class Stage:
         synced_at = datetime.fromisoformat(place["syncTime"])
         database = await Database.open(f"sqlite:///{path}")
         try:
-            await database.write(
-                cursors.advance, self.line.store, place["syncToken"], synced_at, synced_at
-            )
+            cursor = await database.read(cursors.get, self.line.store)
+            assert cursor is not None, "the template has an inbox"
+            after = cursors.Place(place["syncToken"], synced_at, synced_at)
+            before = cursors.place_of(cursor)
+            await database.write(cursors.advance, self.line.store, before, after, synced_at)
         finally:
             await database.close()
 
@@ -298,6 +289,13 @@ class Stage:
             if asyncio.get_running_loop().time() > deadline:
                 raise BenchFailed(f"{otherwise}; its log is {self._folder / 'bridge.log'}.")
             await asyncio.sleep(0.1)
+
+
+def _subscribed_events() -> list[str]:
+    """What the app asks Slack to be told of."""
+    settings = yaml.safe_load(MANIFEST.read_text())["settings"]
+    events: list[str] = settings["event_subscriptions"]["bot_events"]
+    return events
 
 
 def _is_at_rest(path: Path) -> bool:

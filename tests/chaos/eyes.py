@@ -10,15 +10,16 @@ from datetime import datetime
 from sqlalchemy import Engine, create_engine
 from sqlmodel import Session, and_, col, func, select
 
-from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
+from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from bridge.sandbox.slack import Delivery as SlackDelivery
 from bridge.sandbox.slack import Message, SlackSimulator
 from storage.database import parse_url
 from storage.tables import OPEN_STATES, Attempt, Delivery
 from storage.tables import Message as Filed
-from tests.chaos.ledger import TOKEN, Arrival, Ledger, Left, Seen, key_of
+from tests.chaos.account import Left
+from tests.chaos.ledger import TOKEN, Arrival, Ledger, Seen, conversation_of
 
-CHANNEL = "front-desk"
+INBOXES = {NUMBER: "front-desk", QUEUE_NUMBER: "night-desk"}  # a store of its own for each
 # What nobody acknowledged is on file at the latest so long after it was looked at: the database may
 # be held by another process for ten seconds.
 SURELY_ON_FILE_SECONDS = 15.0
@@ -27,6 +28,7 @@ _CARD_NUMBER = re.compile(r"\((\d{3})\) (555)-(01\d\d)")
 _TOLD = {
     "failed": re.compile(r"\*(was not sent|did not arrive)\*"),
     "unsure": re.compile(r"\*may not have been sent\*"),
+    "delayed": re.compile(r"\*(has not left yet|not known yet whether this text was sent)\*"),
     "edited": re.compile(r"\bEdited\b"),
     "deleted": re.compile(r"\bDeleted\b"),
 }
@@ -35,26 +37,31 @@ _TOLD = {
 def look(slack: SlackSimulator, ringcentral: RingCentralSimulator) -> Seen:
     """Everything that has reached anybody so far."""
     seen = Seen()
-    channel = slack.channel(CHANNEL)
-    for post in channel.messages:
-        token = TOKEN.search(post.text)
-        if post.bot_id == slack.bot_id and post.thread_ts is not None and token is not None:
-            kind = told_in(post)
-            if kind is not None:
-                seen.told[token[1]].add(kind)
-                continue
-            card = channel.by_ts[post.thread_ts]
-            at = float(post.ts)
-            seen.shown[token[1]].append(Arrival(numbers_on(card), int(token[2]), at))
-            if "shown late" in post.text:
-                seen.late.add(token[1])
+    for number, name in INBOXES.items():
+        _look_in_channel(seen, slack, number, name)
     for number, phone in ringcentral.world.carrier.phones.items():
         for text in phone.received:
             token = TOKEN.match(text.text)
-            if token is not None and text.from_number == NUMBER:
-                arrival = Arrival(number, int(token[2]), text.at.timestamp())
-                seen.texted[token[1]].append(arrival)
+            if token is not None and text.from_number in INBOXES:
+                where = conversation_of(text.from_number, [number])
+                seen.texted[token[1]].append(Arrival(where, int(token[2]), text.at.timestamp()))
     return seen
+
+
+def _look_in_channel(seen: Seen, slack: SlackSimulator, inbox: str, name: str) -> None:
+    channel = slack.channel(name)
+    for post in channel.messages:
+        token = TOKEN.search(post.text)
+        if post.bot_id != slack.bot_id or post.thread_ts is None or token is None:
+            continue
+        kind = told_in(post)
+        if kind is not None:
+            seen.told[token[1]][kind] += 1
+            continue
+        where = conversation_of(inbox, numbers_on(channel.by_ts[post.thread_ts]))
+        seen.shown[token[1]].append(Arrival(where, int(token[2]), float(post.ts)))
+        if "shown late" in post.text:
+            seen.late.add(token[1])
 
 
 def told_in(post: Message) -> str | None:
@@ -62,14 +69,17 @@ def told_in(post: Message) -> str | None:
     return next((kind for kind, words in _TOLD.items() if words.search(post.text)), None)
 
 
-def numbers_on(card: Message) -> str:
-    """The conversation that a card names."""
-    return key_of({"+1" + "".join(each) for each in _CARD_NUMBER.findall(card.text)})
+def numbers_on(card: Message) -> list[str]:
+    """The outside numbers of the conversation that a card names."""
+    return sorted({"+1" + "".join(each) for each in _CARD_NUMBER.findall(card.text)})
 
 
 @dataclass
 class Acknowledgements:
-    """Notes when the bridge first acknowledged each text, as long as the simulators know it."""
+    """Notes when the bridge first acknowledged each text, as long as the simulators know it.
+
+    Of twins neither can be told from the other, so that their time stays unknown.
+    """
 
     slack: SlackSimulator
     ringcentral: RingCentralSimulator
@@ -106,7 +116,7 @@ class Acknowledgements:
 
     def _acknowledge(self, token: str, at: float) -> None:
         text = self.ledger.texts[token]
-        if text.acknowledged_at is None or at < text.acknowledged_at:
+        if text.copies == 1 and (text.acknowledged_at is None or at < text.acknowledged_at):
             text.acknowledged_at = at
 
 
@@ -120,11 +130,15 @@ class Files:
         """Let go of it."""
         self._engine.dispose()
 
-    def count_open(self) -> int:
-        """Deliveries that are still owed."""
-        query = select(func.count()).where(col(Delivery.state).in_(OPEN_STATES))
+    def find_owed(self) -> list[str]:
+        """Deliveries that are still owed, by kind, in words."""
+        query = (
+            select(Delivery.kind, func.count())
+            .where(col(Delivery.state).in_(OPEN_STATES))
+            .group_by(Delivery.kind)
+        )
         with Session(self._engine) as session:
-            return session.exec(query).one()
+            return [f"{count} {kind} owed" for kind, count in session.exec(query).all()]
 
     def find_left(self, ledger: Ledger) -> list[Left]:
         """When each text left for each side."""

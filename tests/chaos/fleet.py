@@ -40,11 +40,18 @@ class Child:
     port: int
     environment: Mapping[str, str]
     log_path: Path
+    monitor_port: int = 0
     is_wanted: bool = False
     is_frozen: bool = False
     kills: int = 0
     own_deaths: list[int] = field(default_factory=list)
     _process: asyncio.subprocess.Process | None = field(default=None, init=False)
+    _is_told_to_end: bool = field(default=False, init=False)
+
+    @property
+    def ready_port(self) -> int:
+        """Where it is asked whether it is ready."""
+        return self.monitor_port or self.port
 
     @property
     def is_running(self) -> bool:
@@ -58,7 +65,12 @@ class Child:
                 sys.executable,
                 "-m",
                 "tests.chaos.victim",
-                env={**self.environment, "PORT": str(self.port), "VICTIM_ROLES": self.roles},
+                env={
+                    **self.environment,
+                    "PORT": str(self.port),
+                    "BRIDGE_MONITOR_PORT": str(self.monitor_port),
+                    "VICTIM_ROLES": self.roles,
+                },
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is ours to pass on
@@ -70,6 +82,13 @@ class Child:
             self.kills += 1
             self._process.kill()
             await self._process.wait()
+
+    def restart(self) -> None:
+        """Ask it to end, as for a new setting; whoever keeps it alive starts it again."""
+        if self._process is not None and self.is_running:
+            self.thaw()
+            self._is_told_to_end = True
+            self._process.terminate()
 
     def freeze(self) -> None:
         """Stop it in the middle of whatever it does."""
@@ -97,10 +116,13 @@ class Child:
             await self._process.wait()
 
     def note_death(self) -> None:
-        """It ended, and not by our hand."""
+        """It ended: by our hand, or by itself."""
         assert self._process is not None, "it has run"
-        if self._process.returncode not in (None, -signal.SIGKILL):
-            self.own_deaths.append(self._process.returncode or 0)
+        code = self._process.returncode
+        is_told = self._is_told_to_end and code == 0
+        self._is_told_to_end = False
+        if code not in (None, -signal.SIGKILL) and not is_told:
+            self.own_deaths.append(code or 0)
 
 
 class Fleet:
@@ -128,12 +150,16 @@ class Fleet:
         """End one of them, whichever."""
         await self._dice.choice(self.children).kill()
 
+    def restart_all(self) -> None:
+        """End all of them gracefully; they are started again."""
+        for each in self.children:
+            each.restart()
+
     async def until_ready(self) -> None:
-        """Wait until all that listen are ready; raises FleetFailed."""
+        """Wait until all of them are; raises FleetFailed."""
         async with aiohttp.ClientSession() as session:
             for child in self.children:
-                if "web" in child.roles:
-                    await _until_ready(child, session)
+                await _until_ready(child, session)
 
     async def keep_alive(self) -> None:
         """Start again whatever is not running, until cancelled."""
@@ -151,7 +177,7 @@ async def _until_ready(child: Child, session: aiohttp.ClientSession) -> None:
         async with asyncio.timeout(START_SECONDS):
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
-                    address = f"http://{LOOPBACK}:{child.port}/health/ready"
+                    address = f"http://{LOOPBACK}:{child.ready_port}/health/ready"
                     async with session.get(address) as answer:
                         if answer.status == 200:
                             return
@@ -165,13 +191,13 @@ async def running_fleet(
 ) -> AsyncIterator[Fleet]:
     """The bridge's processes, reached at `port`, until the context ends."""
     if engine == "sqlite":
-        names = [("up", "web,worker", port)]
+        names = [("up", "web,worker", port, 0)]
     else:
-        names = [(f"web{each}", "web", free_port()) for each in (1, 2)]
-        names += [(f"worker{each}", "worker", 0) for each in (1, 2)]
+        names = [(f"web{each}", "web", free_port(), 0) for each in (1, 2)]
+        names += [(f"worker{each}", "worker", 0, free_port()) for each in (1, 2)]
     children = [
-        Child(name, roles, own_port, environment, folder / f"{name}.log")
-        for name, roles, own_port in names
+        Child(name, roles, own_port, environment, folder / f"{name}.log", monitor_port)
+        for name, roles, own_port, monitor_port in names
     ]
     fleet = Fleet(children, f"http://{LOOPBACK}:{port}", dice)
     async with contextlib.AsyncExitStack() as ending:

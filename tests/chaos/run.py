@@ -8,35 +8,50 @@ import os
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import psycopg
 from cryptography.fernet import Fernet
 
-from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
+from bridge.sandbox.ringcentral import RingCentralSimulator
 from bridge.sandbox.slack import SlackSimulator
 from bridge.sandbox.supervisor import bridge_environment, free_port
 from storage import migrate
 from storage.database import parse_url
-from tests.chaos.eyes import CHANNEL, Acknowledgements, Files, look
+from tests.chaos.account import CALM, Account, Gust, take_account
+from tests.chaos.eyes import INBOXES, Acknowledgements, Files, look
 from tests.chaos.fleet import Engine, Fleet, running_fleet
-from tests.chaos.ledger import Account, Ledger, fate_of, take_account
-from tests.chaos.people import People
-from tests.chaos.weather import CALM, WEATHERS, Sky, Weather, blow
+from tests.chaos.ledger import Ledger, fate_of
+from tests.chaos.outages import SEND_SECONDS
+from tests.chaos.people import COLLEAGUES, People
+from tests.chaos.sky import Sky
+from tests.chaos.weather import WEATHERS, Weather, blow
 from tests.postgres_server import postgres_server
+
+SlackWay = Literal["http", "socket"]
 
 NAMED_SERVER = "BRIDGE_TEST_DATABASE_URL"  # it may be others' too
 HOLD_SECONDS = 1.0
 MOST_OPEN = 500  # people wait when this much is under way
-CALM_SHARE = 0.4  # of a weather's time
+FIRST_CALM_SHARE, CALM_SHARE = 0.08, 0.4  # of all the traffic's time; of each weather's time
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.5, 8.0
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 240.0  # the longest pause before a retry is 64 s, and a question can follow it
-QUIET_SECONDS = 7.0  # longer than every look: what would be doubled has been by then
+LOOKS_AFTER = (0.4, 1.0, 4.0)
+QUIET_SECONDS = 2.0  # nothing is owed any more: what comes now was asked for by nothing on file
 DAY_OF_RETRIES = (1.0,) * 10 + (2.0,) * 290
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the providers allow: RingCentral's windows and penalty may be made shorter."""
+
+    ringcentral_scale: float = 1.0
+    window_seconds: float = 60.0
+    penalty_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,8 @@ class Plan:
     faults: Sequence[str] = ()  # all that the engine knows
     minutes: float = 30.0
     texts_per_second: float = 20.0
+    slack: SlackWay = "http"
+    limits: Limits | None = None  # none: what is played here in minutes takes days
 
     def weathers(self) -> list[Weather]:
         """Those that blow, in the order of the table."""
@@ -71,21 +88,50 @@ class Result:
     kills: int
     own_deaths: Sequence[int]
     was_cut: bool  # the time was over before all texts were written
+    owed: Sequence[str]  # what was not settled at the end, in words
+    penalties: int  # requests that were refused for a rate limit
+    pressed_on: int  # requests sent while a penalty was on
+
+    @property
+    def is_clean(self) -> bool:
+        """All texts were written, each has the fate it may have, and nothing is left over."""
+        return not self.troubles()
+
+    def troubles(self) -> list[str]:
+        """Why the run is not clean, a sentence each."""
+        found = [f"{len(each)} {fate}" for fate, each in self.account.bad.items() if each]
+        if self.account.disordered:
+            found.append(f"{len(self.account.disordered)} pairs disordered")
+        if self.own_deaths:
+            codes = ", ".join(map(str, self.own_deaths))
+            found.append(f"{len(self.own_deaths)} processes ended by themselves (exit {codes})")
+        if self.owed:
+            found.append(f"not settled at the end: {', '.join(self.owed)}")
+        if self.was_cut:
+            found.append("the time was over before all texts were written")
+        return found
 
 
 Tell = Callable[[str], None]
 
 
+@dataclass
 class Run:
     """The stage while a run is on."""
 
-    def __init__(self, plan: Plan, people: People, ledger: Ledger, sky: Sky, tell: Tell) -> None:
-        self.plan, self._people, self._ledger = plan, people, ledger
-        self._sky, self._tell = sky, tell
-        self.weather = CALM
-        self.open_count = 0
-        self.was_cut = False
-        self._began_at = time.monotonic()
+    plan: Plan
+    people: People
+    ledger: Ledger
+    sky: Sky
+    files: Files
+    noted: Acknowledgements
+    tell: Tell
+    weather: str = CALM
+    open_count: int = 0
+    was_cut: bool = False
+    gusts: list[Gust] = field(default_factory=list)
+    owed: Sequence[str] = ()
+    _began_at: float = field(default_factory=time.monotonic)
 
     @property
     def _seconds(self) -> float:
@@ -94,79 +140,89 @@ class Run:
     async def traffic(self) -> None:
         """People write all the texts of the plan, or until its time is over."""
         dice = random.Random(self.plan.seed)
-        while len(self._ledger.texts) < self.plan.texts:
+        while self.ledger.count < self.plan.texts:
             if self._seconds > self.plan.minutes * 60:
                 self.was_cut = True
                 break
             if self.open_count < MOST_OPEN:
-                await self._people.type_one(self.weather)
+                await self.people.type_one(self.weather)
             await asyncio.sleep(dice.expovariate(self.plan.texts_per_second))
-        await self._people.finished()
+        await self.people.finished()
 
     async def weathers(self) -> None:
-        """One weather after the other, calm between them, until cancelled."""
+        """One weather after the other, calm before and between them, until cancelled."""
         dice = random.Random(self.plan.seed + 1)
         weathers = self.plan.weathers()
         seconds = self.plan.texts / self.plan.texts_per_second
-        share = seconds / max(1, len(weathers)) / (1 + CALM_SHARE)
+        share = seconds * (1 - FIRST_CALM_SHARE) / max(1, len(weathers)) / (1 + CALM_SHARE)
         share = min(max(share, SHORTEST_SECONDS), LONGEST_SECONDS)
+        await asyncio.sleep(seconds * FIRST_CALM_SHARE)
         while True:
             for weather in dice.sample(weathers, len(weathers)):
-                self.weather = CALM
+                await self._blow(weather, share)
                 await asyncio.sleep(share * CALM_SHARE)
-                self.weather = weather.name
-                self._tell(f"{self._progress()}  {weather.name}")
-                await blow(weather, self._sky, share)
 
-    async def watch(self, noted: Acknowledgements) -> None:
-        """Keep count, until cancelled."""
+    async def _blow(self, weather: Weather, seconds: float) -> None:
+        self.weather, from_at = weather.name, time.time()
+        self.tell(f"{self._progress()}  {weather.name}")
+        try:
+            await blow(weather, self.sky, seconds)
+        finally:
+            self.weather = CALM
+            self.gusts.append(Gust(weather.name, from_at, time.time()))
+
+    async def watch(self) -> None:
+        """Keep count, and let people act on what they are told, until cancelled."""
         while True:
-            noted.note()
+            self.noted.note()
+            seen = look(self.sky.slack, self.sky.ringcentral)
             self.open_count = len(self.find_open())
+            await self.people.retry(seen)
             await asyncio.sleep(LOOK_SECONDS)
 
     def find_open(self) -> list[str]:
         """Texts of which nothing has reached anybody yet."""
-        seen = look(self._sky.slack, self._sky.ringcentral)
-        return [
-            token for token, text in self._ledger.texts.items() if fate_of(text, seen) == "open"
-        ]
+        seen = look(self.sky.slack, self.sky.ringcentral)
+        return [token for token, text in self.ledger.texts.items() if fate_of(text, seen) == "open"]
 
-    async def settle(self, files: Files) -> None:
+    async def settle(self) -> None:
         """Wait, within a bound, until everything has arrived and everybody asked has decided."""
         self.weather = CALM
         until, told_at = time.monotonic() + SETTLE_SECONDS, 0.0
         quiet_since = time.monotonic()
         while time.monotonic() < until:
-            asked = await self._people.decide(look(self._sky.slack, self._sky.ringcentral))
-            still_open, owed = self.find_open(), await asyncio.to_thread(files.count_open)
-            if still_open or owed or asked:
+            asked = await self.people.decide(look(self.sky.slack, self.sky.ringcentral))
+            still_open, owed = self.find_open(), await asyncio.to_thread(self.files.find_owed)
+            self.owed = [*owed, *([f"{asked} asked"] if asked else []), *still_open]
+            if self.owed:
                 quiet_since = time.monotonic()
             if time.monotonic() - quiet_since > QUIET_SECONDS:
                 return
             if time.monotonic() - told_at > 5.0:
                 told_at = time.monotonic()
-                waits = f"{len(still_open)} open, {owed} owed, {asked} asked"
-                self._tell(f"{self._progress()}  settling: {waits}")
+                self.tell(f"{self._progress()}  settling: {', '.join(self.owed[:8]) or 'quiet'}")
             await asyncio.sleep(LOOK_SECONDS)
-        self._tell(f"  did not settle within {SETTLE_SECONDS:.0f} s: {self.find_open()[:20]}")
 
     def _progress(self) -> str:
-        texts = f"{len(self._ledger.texts):>6}/{self.plan.texts} texts"
+        texts = f"{self.ledger.count:>6}/{self.plan.texts} texts"
         return f"{self._seconds:6.0f} s  {texts}  {self.open_count:>4} under way  " + (
-            f"{self._sky.fleet.kills:>3} kills"
+            f"{self.sky.fleet.kills:>3} kills"
         )
 
 
 async def run_chaos(plan: Plan, folder: Path, tell: Tell) -> Result:
     """Play a plan to its end; raises FleetFailed where the bridge cannot be brought up."""
+    async with staged(plan, folder, tell) as run:
+        return await _play(run)
+
+
+@contextlib.asynccontextmanager
+async def staged(plan: Plan, folder: Path, tell: Tell) -> AsyncIterator[Run]:
+    """Everything a run needs, up and connected, before anybody has written."""
     async with contextlib.AsyncExitStack() as ending:
         url = ending.enter_context(_database(plan.engine, folder))
         await asyncio.to_thread(migrate.upgrade, url)
-        # what is played here passes in minutes; Slack's repeats take up to a day
-        slack = SlackSimulator(rate_limits=False, retry_delays_seconds=DAY_OF_RETRIES)
-        ringcentral = RingCentralSimulator(rate_limits=False)
-        ringcentral.world.notifier.sent = deque()  # unbounded: each is taken out as it is seen
+        slack, ringcentral = _simulators(plan)
         await ending.enter_async_context(slack)
         await ending.enter_async_context(ringcentral)
         dice = random.Random(plan.seed + 2)
@@ -175,47 +231,66 @@ async def run_chaos(plan: Plan, folder: Path, tell: Tell) -> Result:
         )
         ledger = Ledger()
         noted = Acknowledgements(slack, ringcentral, ledger)
-        sky = Sky(
-            slack,
-            ringcentral,
-            fleet,
-            plan.engine,
-            url,
-            folder / "disk-full",
-            NAMED_SERVER not in os.environ,
-            dice,
-        )
-        people = People(slack, ringcentral, ledger, noted, random.Random(plan.seed + 3))
+        owns_server = NAMED_SERVER not in os.environ
+        full_disk = folder / "disk-full"
+        sky = Sky(slack, ringcentral, fleet, plan.engine, url, full_disk, owns_server, dice)
+        people = People(sky, ledger, noted, random.Random(plan.seed + 3))
         files = Files(url)
         ending.callback(files.close)
-        return await _play(Run(plan, people, ledger, sky, tell), ledger, sky, noted, files)
+        yield Run(plan, people, ledger, sky, files, noted, tell)
 
 
-async def _play(
-    run: Run, ledger: Ledger, sky: Sky, noted: Acknowledgements, files: Files
-) -> Result:
+def _simulators(plan: Plan) -> tuple[SlackSimulator, RingCentralSimulator]:
+    limits = plan.limits
+    # what is played here passes in minutes; Slack's repeats take up to a day
+    slack = SlackSimulator(rate_limits=limits is not None, retry_delays_seconds=DAY_OF_RETRIES)
+    if limits is None:
+        ringcentral = RingCentralSimulator(rate_limits=False)
+    else:
+        ringcentral = RingCentralSimulator(
+            rate_limit_scale=limits.ringcentral_scale,
+            rate_limit_window_seconds=limits.window_seconds,
+            penalty_seconds=limits.penalty_seconds,
+        )
+    ringcentral.world.notifier.sent = deque()  # unbounded: each is taken out as it is seen
+    return slack, ringcentral
+
+
+async def _play(run: Run) -> Result:
     began_at = time.monotonic()
-    async with _in_background(run.watch(noted)):
-        async with _in_background(run.weathers()):
+    async with in_background(run.watch()):
+        async with in_background(run.weathers()):
             await run.traffic()
         written_at = time.monotonic()
-        await run.settle(files)
-    noted.note()
-    left = await asyncio.to_thread(files.find_left, ledger)
-    account = take_account(ledger.texts, look(sky.slack, sky.ringcentral), left, HOLD_SECONDS)
+        await run.sky.fleet.until_ready()
+        await run.settle()
+    return await concluded(run, began_at, written_at)
+
+
+async def concluded(run: Run, began_at: float, written_at: float) -> Result:
+    """The account of a run that has settled."""
+    run.noted.note()
+    sky = run.sky
+    left = await asyncio.to_thread(run.files.find_left, run.ledger)
+    seen = look(sky.slack, sky.ringcentral)
+    requests = sky.ringcentral.requests
     return Result(
         run.plan,
-        account,
+        take_account(run.ledger.texts, seen, left, HOLD_SECONDS, run.gusts),
         time.monotonic() - began_at,
         time.monotonic() - written_at,
         sky.fleet.kills,
         sky.fleet.own_deaths,
         run.was_cut,
+        run.owed,
+        sum(each.status == 429 for each in requests),
+        sum(each.during_penalty for each in requests),
     )
 
 
 @contextlib.asynccontextmanager
-async def _in_background(work: Any) -> AsyncIterator[None]:
+async def in_background(work: Any) -> AsyncIterator[None]:
+    """Runs beside the context; what it fails with is raised at the context's end."""
     task: asyncio.Task[None] = asyncio.create_task(work)
     try:
         yield
@@ -242,23 +317,36 @@ async def _running_bridge(
         ringcentral,
         database_url=url,
         port=port,
+        socket_mode=plan.slack == "socket",
         BRIDGE_SECRET_KEYS=Fernet.generate_key().decode(),
         BRIDGE_HOLD_SECONDS=str(HOLD_SECONDS),
-        BRIDGE_RATE_LIMITS="0",
-        BRIDGE_LOOK_SECONDS="0.4,1,4",
-        BRIDGE_SEND_SECONDS="1.5",
-        BRIDGE_SYNC_SECONDS="1",
+        BRIDGE_RATE_LIMITS="0" if plan.limits is None else "1",
+        BRIDGE_LOOK_SECONDS=",".join(map(str, LOOKS_AFTER)),
+        BRIDGE_SEND_SECONDS=str(SEND_SECONDS),
+        BRIDGE_SYNC_SECONDS="1" if plan.limits is None else "5",
         VICTIM_DISK_FULL_BY=str(folder / "disk-full") if plan.engine == "sqlite" else "",
     )
-    slack.install(request_url=f"http://127.0.0.1:{port}/slack/events", mode="http")
+    events = f"http://127.0.0.1:{port}/slack/events" if plan.slack == "http" else None
+    slack.install(request_url=events, mode=plan.slack)
     async with running_fleet(plan.engine, folder, environment, port, dice) as fleet:
-        await slack.command("Ada", CHANNEL, "/sms", f"connect {NUMBER}")
-        await ringcentral.wait_for(lambda: ringcentral.subscriptions, 30.0)
+        for number, channel in INBOXES.items():
+            if channel not in {each.name for each in slack.workspace.channels.values()}:
+                await slack.create_channel(channel, COLLEAGUES)
+                await slack.invite_bot(channel)
+            await slack.command("Ada", channel, "/sms", f"connect {number}")
+        await ringcentral.wait_for(lambda: _are_connected(ringcentral), 30.0)
         yield fleet
 
 
+def _are_connected(ringcentral: RingCentralSimulator) -> bool:
+    """RingCentral tells of the texts to all our inboxes."""
+    owners = [ringcentral.account.store_owner(ringcentral.account.number(n)) for n in INBOXES]
+    told = {each.extension_id for one in ringcentral.subscriptions for each in one.filters}
+    return {each.extension_id for each in owners if each is not None} <= told
+
+
 @contextlib.contextmanager
-def _database(engine: Engine, folder: Path) -> Any:
+def _database(engine: Engine, folder: Path) -> Iterator[str]:
     if engine == "sqlite":
         yield f"sqlite:///{folder / 'bridge.db'}"
         return
@@ -275,3 +363,8 @@ def _database(engine: Engine, folder: Path) -> Any:
 def engine_named(name: str) -> Engine:
     """The engine of a command line."""
     return cast(Engine, name)
+
+
+def slack_way_named(name: str) -> SlackWay:
+    """How Slack reaches the bridge, of a command line."""
+    return cast(SlackWay, name)

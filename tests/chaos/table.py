@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.chaos.ledger import Account, Fate, Spread
+from tests.chaos.account import CALM, Account, Spread
+from tests.chaos.ledger import Fate
 from tests.chaos.run import Result
-from tests.chaos.weather import CALM
 
 ROWS: Sequence[tuple[Fate, str]] = (
     ("delivered", "delivered once"),
@@ -16,16 +16,17 @@ ROWS: Sequence[tuple[Fate, str]] = (
     ("lost", "LOST"),
     ("doubled", "DOUBLED"),
     ("astray", "AT A WRONG ADDRESS"),
+    ("misinformed", "TOLD TO HAVE FAILED, BUT ARRIVED"),
     ("untold", "CHANGED TOO LATE, UNTOLD"),
 )
 MOST_NAMED = 20
+NAME_WIDTH, WORDS_WIDTH = 20, 40
 
 
 def render_result(result: Result) -> str:
     """The whole of it, for a reader."""
-    return "\n".join(
-        (_head(result), "", *_fates(result.account), "", *_spreads(result), *_named(result))
-    )
+    parts = [_head(result), "", *_fates(result.account), *_limits(result), "", *_spreads(result)]
+    return "\n".join((*parts, *_named(result), "", _verdict(result)))
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -35,17 +36,24 @@ def as_json(result: Result) -> dict[str, Any]:
         "texts": plan.texts,
         "seed": plan.seed,
         "engine": plan.engine,
+        "slack": plan.slack,
+        "limits": plan.limits is not None,
         "faults": [each.name for each in plan.weathers()],
         "seconds": round(result.seconds, 1),
         "settle_seconds": round(result.settle_seconds, 1),
         "kills": result.kills,
         "own_deaths": list(result.own_deaths),
         "was_cut": result.was_cut,
-        "is_clean": account.is_clean,
+        "owed": list(result.owed),
+        "penalties": result.penalties,
+        "pressed_on": result.pressed_on,
+        "is_clean": result.is_clean,
+        "troubles": result.troubles(),
         "fates": {f"{way}_{fate}": n for (way, fate), n in sorted(account.fates.items())},
         "disordered": [list(pair) for pair in account.disordered],
         "late": account.late,
-        "put_to_a_person": account.asked,
+        "put_to_a_person": list(account.asked),
+        "tried_again": account.retried,
         "bad": {fate: list(tokens) for fate, tokens in account.bad.items()},
         "spreads": [vars(each) for each in account.spreads],
     }
@@ -54,39 +62,57 @@ def as_json(result: Result) -> dict[str, Any]:
 def _head(result: Result) -> str:
     plan = result.plan
     texts = sum(result.account.fates.values())
-    cut = " (the time was over)" if result.was_cut else ""
-    deaths = f", {len(result.own_deaths)} ended by themselves" if result.own_deaths else ""
+    limits = ", providers' limits on" if plan.limits else ""
     return (
-        f"{texts} texts{cut} on {plan.engine}, seed {plan.seed}: {result.seconds:.0f} s, of which "
-        f"{result.settle_seconds:.0f} s to settle; {result.kills} processes killed{deaths}"
+        f"{texts} texts on {plan.engine}, Slack over {plan.slack}{limits}, seed {plan.seed}: "
+        f"{result.seconds:.0f} s, of which {result.settle_seconds:.0f} s to settle; "
+        f"{result.kills} processes killed"
     )
 
 
 def _fates(account: Account) -> list[str]:
-    lines = [f"{'':<40}{'in':>8}{'out':>8}"]
+    lines = [f"{'':<{WORDS_WIDTH}}{'in':>8}{'out':>8}"]
     for fate, words in ROWS:
         inward, outward = account.fates.get(("in", fate), 0), account.fates.get(("out", fate), 0)
-        lines.append(f"{words:<40}{inward:>8}{outward:>8}")
-    lines.append(f"{'DISORDERED (pairs)':<40}{len(account.disordered):>16}")
-    lines.append(f"{'shown late, with their true time':<40}{account.late:>16}")
-    lines.append(f"{'put to a person meanwhile':<40}{account.asked:>16}")
+        lines.append(f"{words:<{WORDS_WIDTH}}{inward:>8}{outward:>8}")
+    lines.append(_sum("DISORDERED (pairs)", len(account.disordered)))
+    lines.append(_sum("shown late, with their true time", account.late))
+    lines.append(_sum("put to a person meanwhile", len(account.asked)))
+    lines.append(_sum("failed, and tried again by a person", account.retried))
     return lines
 
 
-def _spreads(result: Result) -> list[str]:
-    calm = next((each for each in result.account.spreads if each.weather == CALM), None)
-    base = calm.p50 if calm else 0.0
-    lines = [
-        f"Seconds under way, beside the hold; added to the {base:.2f} s that calm takes at p50:",
-        f"{'typed in':<20}{'texts':>7}{'p50':>9}{'added':>9}{'p99':>9}{'longest':>9}{'asked':>7}",
+def _limits(result: Result) -> list[str]:
+    if not result.penalties:
+        return []
+    return [
+        _sum("requests that RingCentral limited (429)", result.penalties),
+        _sum("  of them sent while a penalty was on", result.pressed_on),
     ]
-    return lines + [_spread(each, base) for each in result.account.spreads]
 
 
-def _spread(each: Spread, base: float) -> str:
-    added = max(0.0, each.p50 - base)
-    spans = f"{each.p50:>9.2f}{added:>9.2f}{each.p99:>9.2f}{each.longest:>9.2f}"
-    return f"{each.weather:<20}{each.texts:>7}{spans}{each.asked:>7}"
+def _sum(words: str, count: int) -> str:
+    return f"{words:<{WORDS_WIDTH}}{count:>16}"
+
+
+def _spreads(result: Result) -> list[str]:
+    spreads = sorted(result.account.spreads, key=lambda each: (each.weather != CALM, each.weather))
+    calm = next((each for each in spreads if each.weather == CALM), Spread(CALM, 0, 0, 0, 0, 0))
+    columns = f"{'texts':>7}{'p50':>8}{'added':>8}{'p95':>8}{'added':>8}{'longest':>9}{'asked':>7}"
+    return [
+        "Seconds on the way, beside the hold, of texts that were under way while it blew;",
+        "added is what that is more than without any fault:",
+        f"{'':<{NAME_WIDTH}}{columns}",
+        *(_spread(each, calm) for each in spreads),
+    ]
+
+
+def _spread(each: Spread, calm: Spread) -> str:
+    p50 = f"{each.p50:>8.2f}{max(0.0, each.p50 - calm.p50):>8.2f}"
+    p95 = f"{each.p95:>8.2f}{max(0.0, each.p95 - calm.p95):>8.2f}"
+    return (
+        f"{each.weather:<{NAME_WIDTH}}{each.texts:>7}{p50}{p95}{each.longest:>9.2f}{each.asked:>7}"
+    )
 
 
 def _named(result: Result) -> list[str]:
@@ -94,7 +120,15 @@ def _named(result: Result) -> list[str]:
     lines = [
         f"{fate}: {each}" for fate, texts in account.bad.items() for each in texts[:MOST_NAMED]
     ]
+    lines += [f"put to a person: {each}" for each in account.asked[:MOST_NAMED]]
     if account.disordered:
         pairs = [f"{first} before {second}" for first, second in account.disordered[:MOST_NAMED]]
         lines.append(f"disordered: {', '.join(pairs)}")
     return ["", *lines] if lines else []
+
+
+def _verdict(result: Result) -> str:
+    troubles = result.troubles()
+    if troubles:
+        return f"NOT CLEAN: {'; '.join(troubles)}."
+    return "Clean: lost = doubled = disordered = misinformed = 0, and nothing is left over."

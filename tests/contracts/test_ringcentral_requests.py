@@ -254,6 +254,8 @@ async def test_every_request_is_one_the_carrier_describes(bridged: Bridged) -> N
     await _log_in_again(bridged)
     for exchange in bridged.proxy.exchanges:
         exchange.check()
+    refused = [each for each in bridged.proxy.exchanges if each.response.status_code >= 400]
+    assert [each.operation for each in refused] == [("GET", "message-sync")], "the expired token"
     seen = {exchange.operation for exchange in bridged.proxy.exchanges}
     assert {
         ("POST", "token"),

@@ -65,7 +65,6 @@ async def test_the_penalty_starts_again_with_each_request() -> None:
 async def test_the_penalty_closes_one_group_of_one_user_only() -> None:
     """Another group, and another user of the same app, go on."""
     async with dana_at(rate_limit_scale=0.1) as (simulator, api):
-        simulator.account.number("+16505550102")
         for _text in range(5):
             await api.send("Hi")
         assert (await api.send("Hi")).status_code == 429

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from bridge.clock import Clock, machine_now
 from bridge.outbox.gates import Gates, no_budget
 from bridge.outbox.outcome import Refused
-from bridge.ringcentral.catchup import PAGE_RECORDS, CatchUp, Place, stage
+from bridge.relay.receiving import TOLD_AFTER
+from bridge.ringcentral.catchup import CatchUp
 from bridge.ringcentral.client import RingCentralClient
-from bridge.ringcentral.problems import AnswerLost
+from bridge.ringcentral.problems import AnswerLost, Refusal
+from bridge.ringcentral.reading import MOST_PAGES, PAGE_RECORDS, SLICES_AT_ONCE
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
+from bridge.ringcentral.staging import Step, stage
 from bridge.ringcentral.turns import Turns
 from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from bridge.sandbox.ringcentral.clock import SimulatorClock
 from storage import cursors, inboxes, leases
+from storage.cursors import Place
 from storage.database import Database
-from storage.tables import Cursor
+from storage.tables import Cursor, Lease
 from tests.edges.ringcentral_setting import (
     eventually,
     find_kept,
@@ -291,9 +296,11 @@ async def test_a_record_that_is_not_understood_holds_up_no_other(reading: Readin
     message = await reading.alice.texts("Fine", to=NUMBER)
     fine = reading.simulator.show(message)
     odd = {"id": 7, "type": "SMS", "direction": "Sideways"}
-    place = Place("token", machine_now(), machine_now())
-    for _ in range(2):
-        await reading.database.write(stage, reading.store, [odd, fine], "US", place, machine_now())
+    before = cursors.place_of(await reading.cursor())
+    after = Place("token", machine_now(), machine_now())
+    for place in (before, after):
+        step = Step(place, after, machine_now(), TOLD_AFTER)
+        await reading.database.write(stage, reading.store, [odd, fine], "US", step, machine_now())
     assert await reading.bodies() == ["Fine"]
     [kept] = await reading.database.read(find_kept)
     assert '"Sideways"' in kept.body
@@ -367,3 +374,258 @@ async def test_a_change_is_read_at_once(reading: Reading) -> None:
 
 async def _as_seen(seen: list[str]) -> list[str]:
     return seen
+
+
+# A long read, and a second process
+
+
+class _Watched:
+    """A client that tells of each request to a store before it is made."""
+
+    def __init__(self, client: RingCentralClient, before: Callable[[str], Awaitable[None]]) -> None:
+        self._client, self._before = client, before
+        self.server_clock = client.server_clock
+
+    async def request(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        await self._before(path)
+        return await self._client.request(method, path, **how)
+
+
+def catch_up_of(
+    reading: Reading, before: Callable[[str], Awaitable[None]], most_pages: int = MOST_PAGES
+) -> CatchUp:
+    """One more process's catch-up, its requests told to `before`."""
+    client: Any = _Watched(reading.side.client_of(1), before)
+    return CatchUp(
+        lambda _login_id: client,
+        reading.database,
+        Clock(),
+        turns=Turns(reading.database),
+        region="US",
+        sync_seconds=30.0,
+        most_pages=most_pages,
+    )
+
+
+async def fill_a_gap(reading: Reading, pages: int = 3) -> list[str]:
+    """Texts of so many pages behind a token that is lost; returns their words."""
+    await reading.connect()
+    await reading.sync()
+    reading.simulator.expire_sync_tokens()
+    bodies = [f"Text {number}" for number in range(PAGE_RECORDS * (pages - 1) + 20)]
+    for body in bodies:
+        await reading.alice.texts(body, to=NUMBER)
+        reading.simulator.clock.forward(1)
+    return bodies
+
+
+async def take_lease_away(reading: Reading) -> None:
+    """The lease ran out while a process stood still, and another one has taken it."""
+
+    def unit(session: Session) -> None:
+        holder = leases.get_holder(session, lease_name)
+        assert holder is not None
+        assert leases.take_over(session, lease_name, holder, "other", machine_now(), 60.0)
+
+    lease_name = f"ringcentral-sync:{reading.store}"
+    await reading.database.write(unit)
+
+
+async def test_a_long_read_keeps_its_turn(reading: Reading) -> None:
+    """Before each page the lease is taken anew: a read of many pages never outlives it."""
+    await fill_a_gap(reading)
+    ends: list[datetime] = []
+
+    async def note_lease(_path: str) -> None:
+        def unit(session: Session) -> datetime:
+            return session.exec(select(Lease.until_at)).one()
+
+        ends.append(await reading.database.read(unit))
+
+    await catch_up_of(reading, note_lease).sync_store(reading.store)
+    assert len(ends) >= 4
+    assert ends == sorted(set(ends))
+
+
+async def test_who_lost_its_turn_stops(reading: Reading) -> None:
+    """Another process took the lease over: no further page is read, the gap stays open."""
+    await fill_a_gap(reading)
+    asked: list[str] = []
+
+    async def lose_it(path: str) -> None:
+        asked.append(path)
+        if len(asked) == 3:
+            await take_lease_away(reading)
+
+    assert not await catch_up_of(reading, lose_it).sync_store(reading.store)
+    assert len(asked) == 3
+    assert (await reading.cursor()).gap_open
+
+
+@pytest.mark.parametrize("most_pages", [1, MOST_PAGES])
+async def test_a_late_slice_undoes_nothing(reading: Reading, most_pages: int) -> None:
+    """A stands still at a page past its lease; B takes over, reads all, closes the gap.
+
+    What A then commits is on file already: B's token stays, and the gap stays closed.
+    """
+    bodies = await fill_a_gap(reading)
+    asked: list[str] = []
+    places: list[str | None] = []
+
+    async def stand_still(path: str) -> None:
+        asked.append(path)
+        if len(asked) == 4:
+            await take_lease_away(reading)
+            await reading.database.write(
+                leases.give_back, f"ringcentral-sync:{reading.store}", "other"
+            )
+            await reading.sync()
+            places.append((await reading.cursor()).sync_token)
+
+    assert not await catch_up_of(reading, stand_still, most_pages).sync_store(reading.store)
+    assert len(asked) == 4
+    cursor = await reading.cursor()
+    assert [cursor.sync_token] == places
+    assert not cursor.gap_open
+    assert sorted(await reading.bodies()) == sorted(bodies)
+    await reading.sync()
+    assert reading.syncs()[-1].startswith("syncType=ISync")
+
+
+# Several stores
+
+
+async def test_a_store_that_hangs_holds_up_no_other(reading: Reading) -> None:
+    """One store's read does not end; the queue's is read, and read again when it changed."""
+    await reading.connect()
+    await reading.connect(QUEUE_NUMBER, "201", "C0002")
+    hanging = asyncio.Event()
+
+    async def hang(path: str) -> None:
+        if path.startswith(f"/restapi/v1.0/account/{reading.store.replace('/', '/extension/')}/"):
+            await hanging.wait()
+
+    catch_up = catch_up_of(reading, hang)
+    task = asyncio.create_task(catch_up.run())
+    queue = store_of(reading.simulator, "201")
+    try:
+        for number in range(2):
+            await reading.alice.texts(f"Text {number}", to=QUEUE_NUMBER)
+            await reading.database.write(cursors.mark_due, queue, machine_now())
+            catch_up.wake()
+            await eventually(partial(_has, reading, number + 1), 10.0)
+        await reading.alice.texts("At last", to=NUMBER)
+        hanging.set()
+        await eventually(lambda: _has(reading, 3))
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert await reading.bodies() == ["Text 0", "Text 1", "At last"]
+
+
+async def _has(reading: Reading, count: int) -> bool:
+    return len(await reading.bodies()) == count
+
+
+async def test_a_read_that_crashes_stops_no_other(reading: Reading) -> None:
+    """What fails with an error of our own is told in the log, and tried again after a while."""
+    await reading.connect()
+    await reading.connect(QUEUE_NUMBER, "201", "C0002")
+    await reading.alice.texts("To the queue", to=QUEUE_NUMBER)
+    crashes: list[str] = []
+
+    async def crash(path: str) -> None:
+        if "/extension/" + reading.store.split("/")[1] + "/" in path:
+            crashes.append(path)
+            raise RuntimeError("a mistake of ours")
+
+    catch_up = catch_up_of(reading, crash)
+    assert await catch_up.run_due() > 0.5
+    assert await reading.bodies() == ["To the queue"]
+    assert len(crashes) == 1
+    assert await catch_up.run_due() > 0.5
+    assert len(crashes) == 1
+
+
+async def test_many_gaps_are_read_some_at_a_time(reading: Reading) -> None:
+    """Each slice is held in memory: of many stores with a gap so many are read at once."""
+    stores = [f"{reading.store.split('/')[0]}/90{number}" for number in range(6)]
+    for number, store in enumerate(stores):
+        await reading.database.write(
+            put_inbox, f"+1650555012{number}", store, channel_id=f"C001{number}"
+        )
+    await reading.side.client_of(1).server_clock()
+    asked: list[str] = []
+    hanging = asyncio.Event()
+
+    async def hang(path: str) -> None:
+        asked.append(path)
+        await hanging.wait()
+
+    due = asyncio.create_task(catch_up_of(reading, hang).run_due())
+    await eventually(lambda: _as_seen(asked[SLICES_AT_ONCE - 1 :]))
+    await asyncio.sleep(0.1)
+    assert len(asked) == SLICES_AT_ONCE < len(stores)
+    hanging.set()
+    await due
+    assert len(set(asked)) == len(stores)
+
+
+# Changes that are too many for one answer
+
+
+async def test_changes_too_large_to_be_answered_are_read_by_time(reading: Reading) -> None:
+    """An ISync has no pages: after three without an answer the store is read in slices."""
+    await reading.connect()
+    await reading.sync()
+    await reading.alice.texts("One of very many", to=NUMBER)
+    reading.simulator.faults.add("status", path="/message-sync", status=504, times=3)
+    for _ in range(3):
+        with pytest.raises(Refusal):
+            await reading.sync()
+    await reading.sync()
+    assert await reading.bodies() == ["One of very many"]
+    assert [query.split("&")[0] for query in reading.syncs()] == [
+        "syncType=FSync",
+        *["syncType=ISync"] * 3,
+        "syncType=FSync",
+    ]
+
+
+async def test_failures_with_an_answer_between_keep_the_token(reading: Reading) -> None:
+    """Two failures, an answer, two failures: RingCentral was away for moments, nothing more."""
+    await reading.connect()
+    await reading.sync()
+    for _ in range(2):
+        reading.simulator.faults.add("status", path="/message-sync", status=503, times=2)
+        for _ in range(2):
+            with pytest.raises(Refusal):
+                await reading.sync()
+        await reading.sync()
+    assert {query.split("&")[0] for query in reading.syncs()[1:]} == {"syncType=ISync"}
+
+
+# How far back
+
+
+async def test_an_outage_of_days_is_caught_up(reading: Reading) -> None:
+    """RingCentral's own window is the last 24 hours: every full sync says from when on."""
+    await reading.connect()
+    await reading.sync()
+    await reading.alice.texts("On Friday evening", to=NUMBER)
+    reading.simulator.clock.forward(3 * 86_400)
+    reading.simulator.expire_sync_tokens()
+    await reading.sync()
+    assert await reading.bodies() == ["On Friday evening"]
+    full = [query for query in reading.syncs() if query.startswith("syncType=FSync")]
+    assert len(full) == 2
+    assert all("dateFrom=" in query for query in full)
+
+
+async def test_a_store_is_read_on_a_timer(reading: Reading) -> None:
+    """Without any event, and without a public address, texts come by the timer alone."""
+    await reading.connect()
+    await reading.side.start()
+    await eventually(lambda: _as_seen(reading.syncs()))
+    await reading.alice.texts("Nobody told of it", to=NUMBER)
+    assert await eventually(reading.bodies) == ["Nobody told of it"]

@@ -108,6 +108,20 @@ async def test_a_used_up_window_is_waited_for(database: Database) -> None:
         assert {each.status for each in simulator.requests} == {200}
 
 
+async def test_a_permit_is_waited_for_as_long_as_the_caller_has(
+    client: RingCentralClient, simulator: RingCentralSimulator
+) -> None:
+    """Who cannot wait for the end of a penalty is told so, and nothing leaves."""
+    simulator.faults.add("status", path="/phone-number", status=429, headers={"Retry-After": "30"})
+    with pytest.raises(Refusal):
+        await client.request("GET", NUMBERS)
+    seen = len(simulator.requests)
+    with pytest.raises(NotSent) as problem:
+        await asyncio.wait_for(client.request("GET", NUMBERS, patience_seconds=0.1), 5)
+    assert problem.value.code == "rate_limited"
+    assert len(simulator.requests) == seen
+
+
 async def test_a_429_without_a_group_stops_all_groups(
     client: RingCentralClient, simulator: RingCentralSimulator
 ) -> None:

@@ -95,6 +95,23 @@ def test_a_text_out() -> None:
     assert parsed.own_number == parsed.author_number == OURS
     assert parsed.outside_numbers == (BOB, ALICE)
     assert (parsed.status, parsed.error_code) == ("DeliveryFailed", "SMS-UP-410")
+    assert parsed.reached_somebody  # a group, of which nobody says whom it missed
+
+
+def test_a_group_text_out_says_whom_it_missed() -> None:
+    """Each recipient of several has a status of its own."""
+    missed = parse(
+        direction="Outbound",
+        **{"from": {"phoneNumber": OURS}},
+        to=[
+            {"phoneNumber": BOB, "messageStatus": "SendingFailed"},
+            {"phoneNumber": ALICE, "messageStatus": "Sent"},
+        ],
+        messageStatus="SendingFailed",
+    )
+    assert missed.refused_numbers == (BOB,)
+    assert missed.reached_somebody
+    assert CarrierRecord.from_json(missed.to_json()) == missed
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import Session, func, select
 
+from bridge import meters
 from bridge.errors import StartRefused
 from bridge.outbox.gates import Gates, no_budget
 from bridge.sandbox.slack import SlackSimulator
@@ -132,7 +133,9 @@ async def test_a_start_without_a_socket_connects_later(database: Database) -> No
     """Where Slack opens no connection at the start, one is made once it does."""
     slack = SlackSimulator(rate_limits=False, retry_delays_seconds=(2.0, 6.0, 15.0))
     slack.faults.add("drop_before", path="apps.connections.open")
+    meters.connected("slack_socket")
     async with open_world(database, mode="socket", simulator=slack) as world:
+        assert meters.connection_ages()["slack_socket"] is None  # the watcher sees it
         await world.connect()
         await world.text_in("Hello?")
         root = await world.thread("Hello?")
@@ -147,5 +150,4 @@ async def test_a_start_without_slack_uses_what_it_knows(database: Database) -> N
     async with open_world(database, works=False) as world:
         world.slack.faults.add("status", path="auth.test", status=503, times=None)
         await world.side.installation.learn("xoxb-sandbox", frozenset())
-        workspace = await world.side.installation.workspace()
-        assert workspace is not None
+        assert (await world.side.installation.workspace()).bot_id

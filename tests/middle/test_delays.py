@@ -8,7 +8,8 @@ import pytest
 
 from bridge.outbox.outcome import TryLater, Unsure
 from bridge.relay import delays
-from storage.tables import Inbox, Message, Thread
+from storage import deliveries
+from storage.tables import Inbox, Message, Notice, Thread
 from tests import makers
 from tests.makers import NOW
 from tests.middle.desk import Desk, taken
@@ -23,6 +24,14 @@ async def thread(desk: Desk) -> Thread:
 
 async def found(desk: Desk, seconds: float) -> list[int]:
     return await desk.database.read(delays.find_delayed, NOW + timedelta(seconds=seconds))
+
+
+async def updates_of(desk: Desk, notice: Notice) -> int:
+    notice_id = makers.id_of(notice)
+    owed = await desk.database.read(
+        deliveries.find_by_subject, "notice", notice_id, "slack", "update"
+    )
+    return len(owed)
 
 
 async def the_reply(desk: Desk) -> Message:
@@ -71,3 +80,15 @@ async def test_a_lost_answer_is_told_as_such(desk: Desk) -> None:
     assert told.payload["is_asked"] is True
     await desk.end(begun, taken("77"))
     assert await found(desk, 60) == []
+    assert await updates_of(desk, told) == 1
+
+
+async def test_what_was_deleted_in_time_is_told_in_its_place(desk: Desk) -> None:
+    """An author who deletes a text that waits does not read on that it will go by itself."""
+    reply = makers.reply()
+    await desk.replies(reply)
+    await desk.do(delays.tell_delayed, makers.id_of(await desk.message()), NOW)
+    (told,) = await desk.notices("delayed")
+    assert await updates_of(desk, told) == 0
+    assert await desk.deletes(makers.deletion_of(reply)) == "cancelled"
+    assert await updates_of(desk, told) == 1

@@ -83,3 +83,31 @@ async def test_a_catch_up_leaves_a_lost_answer_its_look(database: Database) -> N
         await asyncio.wait_for(gates.permit(key, priority), 5)
     for each in pages:
         each.cancel()
+
+
+async def test_the_most_urgent_of_those_who_wait_goes_first(database: Database) -> None:
+    """A catch-up that came first and waits lets a reply that comes later go before it."""
+    gates = Gates(database, lambda _: Budget(1, 1))
+    await asyncio.wait_for(gates.permit(KEY, BULK), 5)
+    order: list[str] = []
+
+    async def ask(name: str, priority: int) -> None:
+        await gates.permit(KEY, priority)
+        order.append(name)
+
+    asked = [asyncio.create_task(ask(f"bulk {number}", BULK)) for number in range(3)]
+    await asyncio.sleep(0.05)
+    asked.append(asyncio.create_task(ask("reply", REPLY)))
+    await asyncio.wait_for(asyncio.gather(*asked), 15)
+    assert order == ["reply", "bulk 0", "bulk 1", "bulk 2"]
+
+
+async def test_whoever_gives_up_waiting_holds_up_nobody(database: Database) -> None:
+    """The first of a line is cancelled; the next has its permit."""
+    gates = Gates(database, lambda _: Budget(1, 1))
+    await asyncio.wait_for(gates.permit(KEY), 5)
+    first = asyncio.create_task(gates.permit(KEY, PAGE))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(gates.permit(KEY))
+    first.cancel()
+    await asyncio.wait_for(second, 5)

@@ -1,7 +1,9 @@
 """The rooms keep their shape, so that a newcomer finds any behaviour from the names alone."""
 
 import ast
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +56,32 @@ def test_functions_are_short(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 50, node.name
+
+
+def _contract(name: str) -> dict[str, Any]:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    return next(each for each in tool["importlinter"]["contracts"] if each["name"] == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "listing", "but"),
+    [
+        ("The simulators know nothing of the bridge", "forbidden_modules", {"bridge.sandbox"}),
+        (
+            "Only the command and the tests import the sandbox",
+            "source_modules",
+            {"bridge.sandbox", "bridge.__main__"},
+        ),
+    ],
+)
+def test_import_rules_forget_no_module(name: str, listing: str, but: set[str]) -> None:
+    """A room or file that comes is under the rules that name every one."""
+    rooms = {
+        f"bridge.{path.stem}"
+        for path in (ROOT / "bridge").iterdir()
+        if (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").exists()
+    }
+    assert {*_contract(name)[listing]} == (rooms | {"storage"}) - but
 
 
 def _is_overload(node: ast.stmt) -> bool:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.relay.reasons import REASONS
+from bridge.relay.reasons import REASONS, RECEIVING
+from bridge.relay.receiving import Deaf
+from bridge.relay.waiting import Waits
 from bridge.slack import render
 from bridge.slack.render import CardState, NoticeFacts, Rendered, ShownText, Who
 
@@ -21,6 +23,8 @@ AT = datetime(2026, 11, 23, 9, 41, tzinfo=UTC)
 NOTICES: list[tuple[str, dict[str, Any]]] = [
     *(("failed", {"reason": code}) for code in REASONS),
     ("failed", {"reason": "<!here>", "was_accepted": True}),
+    ("failed", {"reason": "SMS-RC-413", "missed": ["+14155550122", "<!here>"]}),
+    ("failed", {"reason": "SendingFailed", "missed": []}),
     ("unsure", {}),
     ("delayed", {"is_asked": True, "reason": None}),
     ("delayed", {"is_asked": False, "reason": "CMN-301"}),
@@ -40,6 +44,11 @@ NOTICES: list[tuple[str, dict[str, Any]]] = [
     ("stuck", {"side": "slack", "gate": "slack:T1:post:C1", "reason": "is_archived"}),
     ("stuck", {"side": "slack", "gate": "slack:T1:chat.update", "reason": "<!here>"}),
     ("stuck", {"side": "ringcentral", "gate": "ringcentral:1:medium", "reason": "CMN-408"}),
+    *(
+        ("deaf", {"phone_number": "+16505550101", "since": 1_795_430_460, "reason": code})
+        for code in (*RECEIVING, "<!here>", None)
+    ),
+    ("hears_again", {"phone_number": "+16505550101", "since": 1, "until": 90_000, "count": 2}),
     ("a kind of tomorrow", {}),
 ]
 
@@ -77,6 +86,44 @@ def test_every_notice_has_words(kind: str, payload: dict[str, Any]) -> None:
     assert _mrkdwn(rendered).count("<@") == _mrkdwn(rendered).count("<@U0BEA>") == 2
 
 
+def test_an_inbox_that_cannot_receive_says_what_to_do() -> None:
+    """Since when, why, who can mend it, and where the texts are meanwhile."""
+    payload = {"phone_number": "+16505550101", "since": int(AT.timestamp()), "reason": "away"}
+    assert render.notice(NoticeFacts("deaf", payload)).text == (
+        "*Texts to (650) 555-0101 may be missing here* since "
+        f"<!date^{int(AT.timestamp())}^{{date_short_pretty}} at {{time}}|2026-11-23 09:41 UTC>. "
+        "RingCentral does not answer as it should. The bridge keeps trying; RingCentral's status "
+        "page tells of outages. Nothing is lost: what customers write meanwhile is in the "
+        "RingCentral app, and is shown here as soon as it can be read."
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "nothing was missed."),
+        (1, "1 text was caught up: it is in its thread, with its true time."),
+        (1_200, "1,200 texts were caught up: they are in their threads, with their true times."),
+    ],
+)
+def test_an_inbox_that_receives_again_says_what_was_missed(count: int, words: str) -> None:
+    """From when to when it was away, and how many texts came late."""
+    since, until = int(AT.timestamp()), int(AT.timestamp()) + 4860
+    payload = {"phone_number": "+16505550101", "since": since, "until": until, "count": count}
+    assert render.notice(NoticeFacts("hears_again", payload)).text == (
+        "*Receiving again:* texts to (650) 555-0101. Away from "
+        f"<!date^{since}^{{date_short_pretty}} at {{time}}|2026-11-23 09:41 UTC> to "
+        f"<!date^{until}^{{time}}|2026-11-23 11:02 UTC>; {words}"
+    )
+
+
+def test_the_status_says_which_inbox_may_miss_texts() -> None:
+    """With its channel, since when, why, and what to do."""
+    words = render.status(Waits([], deaf=[Deaf("C1", AT, "login_refused")]))
+    assert "may be missing in <#C1> since <!date^" in words
+    assert "refuses the bridge's login. An administrator" in words
+
+
 def test_not_sent_and_not_known_are_two_sentences() -> None:
     """ "Was not sent" and "may not have been sent" are never mixed up."""
     failed = render.notice(NoticeFacts("failed", {"reason": "MSG-367"})).text
@@ -87,6 +134,25 @@ def test_not_sent_and_not_known_are_two_sentences() -> None:
     assert "*was not sent*" in failed
     assert "*did not arrive*" in bounced
     assert "*may not have been sent*" in unsure
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("queued", "not known yet whether"),
+        ("accepted", "has been sent"),
+        ("failed", "was not sent"),
+        ("unsure", "may not have been sent"),
+        ("cancelled", "was not sent"),
+    ],
+)
+def test_a_delay_says_what_became_of_it(status: str, words: str) -> None:
+    """What was not known is not said any more once it is."""
+    payload = {"is_asked": True, "reason": None}
+    facts = NoticeFacts("delayed", payload, 7, "U0BEA", status=status, body="The text")
+    rendered = render.notice(facts)
+    _check(rendered)
+    assert words in rendered.text
 
 
 def test_buttons_hold_only_an_id() -> None:

@@ -230,3 +230,36 @@ async def test_texts_of_an_hour_ago_ask_before_they_go(sqlite_url: str) -> None:
         await world.expect_private("Bea", "it has been cancelled")
         await thread.expect_no_mark(reply)
         assert not world.ringcentral.sent
+
+
+async def test_a_group_text_that_reached_some_names_whom_it_missed(
+    world: World, alice: Texter
+) -> None:
+    """One of a group has opted out: the thread says who, and offers nothing that texts the rest
+    twice."""
+    carla = world.texter("+14155550122")
+    await alice.texts("We are two", to=[NUMBER, carla.number])
+    await carla.expect_sms("We are two")
+    group = await world.expect_thread("We are two")
+    world.ringcentral.opt_out(NUMBER, carla.number)
+    reply = await group.reply("See you both")
+    await alice.expect_sms("See you both")
+    told = await group.expect_told("Bea", "did not reach (415) 555-0122", "opted out", "SMS-RC-413")
+    assert "0100" not in told.shown
+    assert told.buttons() == []
+    await group.expect_card("did not reach all")
+    await group.edit(reply, "See you, all of you")
+    await group.expect_told("Bea", "Edited after it was sent", "See you both")
+
+
+async def test_a_group_text_that_reached_nobody_can_be_retried(world: World, alice: Texter) -> None:
+    """Where all of a group refuse, a retry texts nobody twice."""
+    carla = world.texter("+14155550122")
+    await alice.texts("We are two", to=[NUMBER, carla.number])
+    await carla.expect_sms("We are two")
+    group = await world.expect_thread("We are two")
+    for each in (alice, carla):
+        world.ringcentral.opt_out(NUMBER, each.number)
+    await group.reply("See you both")
+    told = await group.expect_told("Bea", "did not arrive", "opted out")
+    assert told.buttons() == ["retry_message"]

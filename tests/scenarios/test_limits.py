@@ -102,11 +102,12 @@ async def test_a_long_wait_is_told_its_author_once(sqlite_url: str) -> None:
         world.clock.forward(seconds=11)
         for _ in range(4):
             await world.bridge.delays.look()
-        await thread.expect_told("Bea", "*has not left yet*", "Table one")
+        told = await thread.expect_told("Bea", "*has not left yet*", "Table one")
         world.ringcentral.faults.clear()
         world.clock.forward(seconds=64)
         await world.texter(ALICE).expect_sms("Table one")
         await thread.expect_mark(reply)
+        await world.eventually(lambda: "*has been sent* now" in told.shown, "the news in its place")
 
 
 async def test_a_text_that_leaves_late_but_at_once_is_not_told(sqlite_url: str) -> None:

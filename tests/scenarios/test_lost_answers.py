@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.sandbox.faults import Kind
-from bridge.sandbox.ringcentral import NUMBER
+from bridge.sandbox.ringcentral import NUMBER, RingCentralSimulator
 from bridge.sandbox.slack.messages import Message
 from tests.scenarios.world import QUICK_LOOKS, Texter, Thread, World, connected_world
 
@@ -99,6 +99,25 @@ async def test_it_was_sent_settles_it_without_a_text(world: World, alice: Texter
     await world.expect_private("Bea", "it has been sent meanwhile")
     await world.expect_silence()
     assert not world.ringcentral.sent
+
+
+async def test_what_was_kept_meanwhile_is_shown_though_the_text_was_deleted(
+    sqlite_url: str,
+) -> None:
+    """Its author deletes the text that nobody can tell of: the app's text is not lost with it."""
+    ringcentral = RingCentralSimulator(sync_overlap_seconds=0.0)  # no sync tells of it once more
+    async with connected_world(sqlite_url, ringcentral=ringcentral, **QUICK_LOOKS) as world:
+        alice = world.texter("+14155550100")
+        thread = await world.thread_with(alice)
+        reply = await _become_unsure(world, thread, alice)
+        told = await thread.expect_told("Bea", "may not have been sent")
+        await world.sync()
+        await thread.delete(reply)
+        await thread.expect_post("Deleted too late")
+        await thread.click(told, "send_again")
+        await world.expect_private("Bea", "it has been cancelled meanwhile")
+        await thread.expect_post("Sent from the RingCentral app")
+        assert not world.ringcentral.sent
 
 
 async def test_a_text_that_is_looked_for_does_not_let_the_next_pass(

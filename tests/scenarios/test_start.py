@@ -259,6 +259,40 @@ async def test_an_app_that_was_removed_and_installed_again_goes_on(
     await alice.expect_sms("Here again")
 
 
+async def test_what_comes_before_the_new_token_is_set_is_not_lost(
+    world: World, alice: Texter
+) -> None:
+    """Installed again, Slack tells of replies at once: until the bridge has the new token it says
+    that it cannot take them, and Slack repeats them."""
+    thread = await world.thread_with(alice)
+    await world.slack.uninstall()
+    await world.slack.settled()
+    url = world.settings["BRIDGE_PUBLIC_URL"] + "/slack/events"
+    world.slack.install(request_url=url, mode="http")
+    await thread.reply("Are you there?")
+    asked = await world.slack.command("Bea", "front-desk", "/sms", f"{alice.number} Hello?")
+    assert asked.refused is not None, "nobody is told that it was taken"
+    await world.stop_bridge()
+    await world.start_bridge()
+    await alice.expect_sms("Are you there?")
+
+
+async def test_a_late_word_of_an_earlier_removal_changes_nothing(
+    world: World, alice: Texter
+) -> None:
+    """Slack repeats that the app was removed when it is long installed again."""
+    thread = await world.thread_with(alice)
+    await world.stop_bridge()
+    await world.slack.uninstall()
+    await asyncio.sleep(0.1)  # the first attempts fail, the last comes after the start
+    url = world.settings["BRIDGE_PUBLIC_URL"] + "/slack/events"
+    world.slack.install(request_url=url, mode="http")
+    await world.start_bridge()
+    await world.slack.settled()
+    await thread.reply("Here again")
+    await alice.expect_sms("Here again")
+
+
 async def test_the_secret_key_can_be_changed(world: World, alice: Texter, tmp_path: Path) -> None:
     """After `rotate-key` all that is stored is readable without the old key."""
     thread = await world.thread_with(alice)

@@ -38,8 +38,20 @@ def schema_of(engine: Engine) -> set[tuple[str, ...]]:
 
 
 def _plain(part: str | None) -> str:
-    """Without layout and without the order of the lines, in which constraints may differ."""
-    return " ".join(sorted(line.strip(" \t,") for line in (part or "").splitlines()))
+    """Without layout and without the order of columns and constraints, which may differ.
+
+    SQLite writes a column that was added later behind the constraints.
+    """
+    text_of_it = " ".join((part or "").split())
+    opening, _, inside = text_of_it.partition("(")
+    parts, depth = [""], 0
+    for letter in inside.removesuffix(")"):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return " | ".join([opening.strip(), *sorted(each.strip() for each in parts)])
 
 
 def set_revision(url: str, revision: str) -> None:

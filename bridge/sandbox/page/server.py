@@ -18,7 +18,8 @@ The sandbox
                                   time of all simulators and the bridge; answers with the state
     GET  /faults                  [{"provider": "slack"|"ringcentral", "name", "label", "says",
                                   "times": how often it acts, null until switched off,
-                                  "is_on", "hits", "of": [whom it concerns]}]
+                                  "is_on", "hits", "of": [whom it concerns],
+                                  "is_final": nobody here can take it back}]
     POST /faults/{provider}/{name} {"on": true|false, "number": narrows opted_out to one phone};
                                   answers as GET /faults
     GET  /xray                    null while the bridge does not run, else {"now", "machine_now",
@@ -26,6 +27,7 @@ The sandbox
                                     "carrier_status", "failure", "body", "sent_at", "with",
                                     "channel_id", "thread_ts", "deliveries": [...]}], newest first,
                                   "others": [deliveries of cards, marks and so on],
+                                  "inboxes": [{"number", "channel_id"}] that are connected,
                                   "lanes": [{"lane", "length", "head", "state", "due_at"}],
                                   "gates": [{"key", "used", "limit", "window_seconds",
                                     "closed_until_at"}]}; a delivery is {"id", "subject", "side",

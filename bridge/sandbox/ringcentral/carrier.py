@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from bridge.sandbox.ringcentral.account import Account, Extension, PhoneNumber
@@ -136,22 +136,22 @@ class Carrier:
 
     def _hand_over(self, message: Message, number: PhoneNumber) -> None:
         message.sending_attempts = 1
-        reached, codes = [], []
+        reached, missed = [], {}
         for recipient in message.to_numbers:
             code = self._obstacle(number, recipient)
             if code.startswith(("SMS-RC", "SMS-UP")):
-                codes.append(code)
+                missed[recipient] = code
                 continue
             reached.append(recipient)
             self._arrive(message, recipient, silent=bool(code))
-        if codes:
-            self._settle(message, "SendingFailed", codes[0])
+        if missed:
+            self._fail(message, "SendingFailed", missed)
             return
         self._settle(message, "Sent")
         self._plan_receipt(message, reached)
 
     def _obstacle(self, number: PhoneNumber, recipient: str) -> str:
-        if number.campaign_status not in {None, "Confirmed"}:
+        if number.campaign_status != "Confirmed":  # None: registered for nothing
             return SENDER_NOT_SET_UP
         if self._consents.has_opted_out(number.phone_number, recipient):
             return OPTED_OUT
@@ -189,13 +189,18 @@ class Carrier:
         self._mailboxes.touch(message)
         self.on_changed(message)
 
+    def _fail(self, message: Message, status: str, codes: Mapping[str, str]) -> None:
+        """By recipient, why it did not reach them; the record names the first of these codes."""
+        message.missed_numbers = tuple(codes)
+        self._settle(message, status, next(iter(codes.values())))
+
     def _plan_receipt(self, message: Message, reached: list[str]) -> None:
         phones = [self.phones[number] for number in reached if number in self.phones]
-        failing = next((phone.fails_with for phone in phones if phone.fails_with), "")
+        failing = {phone.number: phone.fails_with for phone in phones if phone.fails_with}
         if failing:
             self._later(
                 self._settings.delivered_after_seconds or REPORT_AFTER_SECONDS,
-                lambda: self._settle(message, "DeliveryFailed", failing),
+                lambda: self._fail(message, "DeliveryFailed", failing),
             )
         elif self._settings.delivered_after_seconds is not None and all(
             phone.reports for phone in phones

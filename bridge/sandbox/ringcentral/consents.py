@@ -12,6 +12,7 @@ from bridge.sandbox.ringcentral.clock import SimulatorClock, to_iso
 OUT_WORDS = frozenset({"STOP", "UNSUBSCRIBE", "QUIT", "CANCEL", "END"})
 IN_WORDS = frozenset({"START", "SUBSCRIBE", "RESUME", "CONTINUE", "UNSTOP"})
 EVERY_NUMBER = "*"
+CARRIER = "Carrier"  # the source of what nobody has texted
 
 
 @dataclasses.dataclass(slots=True)
@@ -72,6 +73,11 @@ class Consents:
             if consent is not None:
                 return consent.status == "OptOut"
         return False
+
+    def is_blocked(self, from_number: str, to_number: str) -> bool:
+        """Opted out by the carrier, without having texted STOP to this number."""
+        consent = self._by_pair.get((from_number, to_number))
+        return consent is not None and (consent.status, consent.source) == ("OptOut", CARRIER)
 
     def find(
         self, from_numbers: list[str], to_numbers: list[str], statuses: list[str]

@@ -1,8 +1,9 @@
-"""Reading the numbers in requests: E.164 with or without its plus, or as dialled in the US."""
+"""Reading the numbers in requests, which are E.164, with its plus or (as in samples) without."""
 
 from __future__ import annotations
 
 import functools
+import re
 
 import phonenumbers
 
@@ -11,6 +12,7 @@ from bridge.sandbox.ringcentral.errors import Refusal
 HOME_REGION = "US"
 DOMESTIC_COUNTRY_CODE = 1
 SHORT_NUMBER_DIGITS = 6
+E164 = re.compile(r"\+[1-9][0-9]{6,14}|[1-9][0-9]{10,14}")  # fewer digits could be national
 STATES = {
     "212": "New York City, NY",
     "303": "Denver, CO",
@@ -77,7 +79,7 @@ def read_number(text: object, parameter: str, extension_numbers: set[str]) -> st
         raise Refusal("MSG-246", parameter=parameter)
     if len(digits) <= SHORT_NUMBER_DIGITS and not text.strip().startswith("+"):
         raise Refusal("MSG-247", parameter=parameter)
-    number = to_e164(text.strip())
+    number = to_e164(text.strip()) if E164.fullmatch(text.strip()) else None
     if number is None:
         raise Refusal("CMN-414", parameter=parameter)
     return number

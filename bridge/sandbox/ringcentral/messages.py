@@ -49,6 +49,7 @@ class Message:
     error_code: str = ""
     sending_attempts: int = 0
     delivered_at: datetime | None = None
+    missed_numbers: tuple[str, ...] = ()  # of its recipients, those it did not reach
 
     @property
     def other_numbers(self) -> tuple[str, ...]:
@@ -182,7 +183,8 @@ class Renderer:
         if message.direction == "Inbound" and phone_number == message.own_number:
             party["target"] = True
         if message.direction == "Outbound" and len(message.to_numbers) > 1:
-            party["messageStatus"] = message.status
+            is_reached = message.missed_numbers and phone_number not in message.missed_numbers
+            party["messageStatus"] = "Sent" if is_reached else message.status
         return party
 
     def _attachment(self, message: Message, attachment: Attachment) -> dict[str, Any]:

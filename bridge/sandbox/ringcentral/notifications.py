@@ -188,7 +188,7 @@ class Notifier:
         self._judge(subscription, problem, now)
 
     def _problem(self, status: int, size: int) -> str:
-        if not 200 <= status < 300:
+        if status != 200:
             return f"HTTP {status}"
         return "response too big" if size > self._settings.webhook_response_limit_bytes else ""
 
@@ -238,7 +238,7 @@ class Notifier:
             status, size, response = await self._post(address, {"Validation-Token": token}, None)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Refusal("SUB-521", detail=type(error).__name__) from None
-        if not 200 <= status < 300:
+        if status != 200:
             raise Refusal("SUB-521", detail=f"HTTP {status}")
         if size > self._settings.webhook_response_limit_bytes:
             raise Refusal("SUB-525", detail="larger than 1024 bytes")

@@ -20,6 +20,7 @@ from bridge.sandbox.ringcentral.account import Account, App, default_account, de
 from bridge.sandbox.ringcentral.api.records import remove
 from bridge.sandbox.ringcentral.calls import Call, Part
 from bridge.sandbox.ringcentral.clock import SimulatorClock
+from bridge.sandbox.ringcentral.consents import CARRIER
 from bridge.sandbox.ringcentral.control import Control, guard_control
 from bridge.sandbox.ringcentral.dialing import fictional_number, to_e164
 from bridge.sandbox.ringcentral.errors import Refusal
@@ -234,6 +235,10 @@ class RingCentralSimulator:
     def expire_access_tokens(self) -> None:
         self.world.sessions.expire_access_tokens()
 
+    def end_sessions(self) -> None:
+        """Somebody changes the password: access and refresh tokens are worth nothing any more."""
+        self.world.sessions.end_all()
+
     def expire_sync_tokens(self) -> None:
         """Every sync token given out so far asks for a full sync."""
         self.world.sync_tokens_good_from = self.clock.now()
@@ -243,25 +248,37 @@ class RingCentralSimulator:
 
     def opt_out(self, number: str, phone: str) -> None:
         """The phone wants no texts from this number any more, without having texted STOP."""
-        self.world.consents.record(number, phone, "OptOut", "Carrier")
+        self.world.consents.record(number, phone, "OptOut", CARRIER)
 
     def opt_in(self, number: str, phone: str) -> None:
-        self.world.consents.record(number, phone, "OptIn", "Carrier")
+        self.world.consents.record(number, phone, "OptIn", CARRIER)
 
     def opt_phone(self, phone: Phone, *, is_out: bool) -> None:
         """The phone wants texts from none of our numbers any more, or from all of them again."""
         choose = self.opt_out if is_out else self.opt_in
-        for own in self.account.numbers:
-            if self.account.store_owner(own) is not None:
-                choose(own.phone_number, phone.number)
+        for own in self._texting_numbers():
+            choose(own, phone.number)
         self.changes.note()
 
-    def has_opted_out(self, phone: Phone) -> bool:
-        """Whether it refuses texts from any of our numbers."""
+    def block(self, phone: Phone, *, is_on: bool) -> None:
+        """The same by its carrier alone: what the phone itself said by STOP is let alone."""
+        consents = self.world.consents
+        for own in self._texting_numbers():
+            if is_on and not consents.has_opted_out(own, phone.number):
+                self.opt_out(own, phone.number)
+            elif not is_on and consents.is_blocked(own, phone.number):
+                self.opt_in(own, phone.number)
+        self.changes.note()
+
+    def is_blocked(self, phone: Phone) -> bool:
+        """Whether its carrier refuses texts from any of our numbers without a STOP."""
         return any(
-            self.world.consents.has_opted_out(each.phone_number, phone.number)
-            for each in self.account.numbers
+            self.world.consents.is_blocked(own, phone.number) for own in self._texting_numbers()
         )
+
+    def _texting_numbers(self) -> list[str]:
+        numbers = self.account.numbers
+        return [e.phone_number for e in numbers if self.account.store_owner(e) is not None]
 
     def blacklist_webhooks(self, reason: str = "HTTP 503") -> None:
         """Suspend every webhook for good, as after ten minutes of failures."""

@@ -141,6 +141,11 @@ class Sessions:
         if session is not None and session.app is app:
             self.close(session)
 
+    def end_all(self) -> None:
+        """All sessions end, with their access and refresh tokens."""
+        for session in list(self._living):
+            self.close(session)
+
     def expire_access_tokens(self) -> None:
         """All access tokens are over at once; refresh tokens stay good."""
         for session in self._living:

@@ -84,7 +84,9 @@ class Sockets:
     def _find_or_open(self, session: Session, wsc: str | None) -> tuple[Connection, int | None]:
         connection_id, _, sequence = (wsc or "").partition(".")
         known = self._connections.get(connection_id)
-        if known is not None and sequence.isdecimal() and known.socket is None:
+        is_free = known is not None and known.socket is None
+        if known is not None and is_free and sequence.isdecimal() and _is_same(known, session):
+            known.session = session
             return known, int(sequence)
         now = self._world.clock.now()
         connection = Connection(
@@ -267,6 +269,12 @@ class Sockets:
         for connection in list(self._connections.values()):
             if connection.socket is not None:
                 await connection.socket.close()
+
+
+def _is_same(connection: Connection, session: Session) -> bool:
+    """A connection is recovered by the login that had it, with a newer token as a rule."""
+    before = connection.session
+    return before.app is session.app and before.extension is session.extension
 
 
 async def _turn_away(socket: web.WebSocketResponse, code: str, text: str) -> web.WebSocketResponse:

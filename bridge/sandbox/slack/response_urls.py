@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bridge.sandbox.slack.arguments import read_wire
-from bridge.sandbox.slack.blocks import checked_message_blocks
 from bridge.sandbox.slack.channels import Channel
-from bridge.sandbox.slack.errors import ApiError, Json
+from bridge.sandbox.slack.errors import ApiError, Json, invalid_arguments
 from bridge.sandbox.slack.messages import Message, PrivateAnswer
 from bridge.sandbox.slack.people import TEAM_ID
-from bridge.sandbox.slack.posting import as_stored
+from bridge.sandbox.slack.posting import TEXT_LIMIT, Content, read_content
 from bridge.sandbox.slack.world import World
 
 USES, LIFE_SECONDS = 5, 1800.0
+KNOWN = {
+    "attachments", "blocks", "delete_original", "link_names", "metadata", "mrkdwn", "parse",
+    "replace_original", "response_type", "text", "thread_ts", "unfurl_links", "unfurl_media",
+}  # fmt: skip
 PATH = "/actions/{team_id}/{key}"
 
 
@@ -59,23 +62,27 @@ class ResponseUrls:
             return web.json_response({"ok": False, "error": "used_url"}, status=404)
         try:
             wire = await read_wire(request)
-            self.apply(response_url, wire.json or wire.form)
+            if wire.form:  # the SDKs and the documents know only JSON here
+                raise ApiError("invalid_post_type")
+            self.apply(response_url, wire.json)
         except ApiError as error:
             return web.json_response(error.body(), status=400)
         return web.Response(text="ok")
 
     def apply(self, response_url: ResponseUrl, given: Json) -> None:
         """Show, replace or delete what the answer says; also used for answers in an ack."""
+        if unknown := given.keys() - KNOWN:
+            raise invalid_arguments(*(f"unknown argument: {name}" for name in sorted(unknown)))
+        content = Content() if given.get("delete_original") else read_content(given)
+        if content.is_empty and not given.get("delete_original"):
+            raise ApiError("no_text")
         response_url.uses += 1
         if response_url.answers is not None:
             response_url.answers.append(given)
         if given.get("delete_original"):
             self._delete_original(response_url)
             return
-        blocks = checked_message_blocks(given["blocks"]) if given.get("blocks") else []
-        text = as_stored(str(given.get("text") or ""))
-        if not text.strip() and not blocks and not given.get("attachments"):
-            raise ApiError("no_text")
+        text, blocks = content.text[:TEXT_LIMIT], content.blocks
         if given.get("replace_original") and response_url.original is not None:
             self._replace_original(response_url.original, response_url, text, blocks)
         elif given.get("response_type") == "in_channel":

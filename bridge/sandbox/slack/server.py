@@ -119,10 +119,17 @@ class ApiServer:
     def _check_limits(self, method: Method, arguments: Json) -> None:
         if not self.has_rate_limits:
             return
-        channel = str(arguments.get("channel", ""))
+        channel = self._counted_channel(str(arguments.get("channel", "")))
         wait_seconds = self.limits.retry_after_seconds(method.name, method.tier, channel)
         if wait_seconds:
             raise ApiError("ratelimited", retry_after=wait_seconds)
+
+    def _counted_channel(self, named: str) -> str:
+        """A channel has one budget, by whatever it is named."""
+        try:
+            return self._world.workspace.channel(named).channel_id
+        except KeyError:
+            return named
 
     async def _receive_upload(self, request: web.Request) -> web.Response:
         """Raw bytes or multipart, without a token: the address itself is the leave."""

@@ -241,6 +241,10 @@ class SlackSimulator:
         """Cut all Socket Mode connections without a word."""
         await self.sockets.drop()
 
+    def deafen_connections(self) -> None:
+        """The Socket Mode connections of today stay up, answer pings, and bring nothing."""
+        self.sockets.deafen()
+
     # What people do
 
     def add_person(self, name: str, real_name: str = "", **flags: object) -> Person:

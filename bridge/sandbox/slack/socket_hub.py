@@ -32,6 +32,7 @@ class Connection:
         self._request = request
         self.waiting: dict[str, asyncio.Future[Any]] = {}
         self.is_leaving = False
+        self.is_deaf = False
         self.gone = asyncio.Event()
 
     def acknowledge(self, text: str) -> None:
@@ -133,7 +134,8 @@ class SocketHub:
             envelope["retry_reason"] = retry.reason if retry else ""
         waiting = connection.waiting[envelope_id] = asyncio.get_running_loop().create_future()
         try:
-            await connection.socket.send_json(envelope)
+            if not connection.is_deaf:
+                await connection.socket.send_json(envelope)
             payload = await asyncio.wait_for(waiting, self._deadline_seconds)
         except TimeoutError:
             return Answer("http_timeout")
@@ -154,6 +156,11 @@ class SocketHub:
         """Tell every connection that it will be replaced soon; it stays usable until then."""
         for connection in list(self.connections):
             await connection.socket.send_json(self._goodbye("warning"))
+
+    def deafen(self) -> None:
+        """Every connection of today stays up and answers pings, and brings nothing any more."""
+        for connection in self.connections:
+            connection.is_deaf = True
 
     async def refresh(self, reason: str = "refresh_requested") -> None:
         """Replace every connection, as Slack does every few hours."""

@@ -63,7 +63,9 @@ async def bolt_app(slack: SlackSimulator, mode: str) -> AsyncIterator[None]:
     finally:
         assert process.stdin is not None, "opened as a pipe"
         process.stdin.close()
-        await asyncio.wait_for(process.wait(), STEP_SECONDS)
+        failed = await asyncio.wait_for(process.wait(), STEP_SECONDS)
+    if failed:
+        raise SystemExit(f"slack_bolt ({mode}): exit code {failed}")
 
 
 async def _first_line(process: Process) -> str:

@@ -4,6 +4,7 @@ import { renderBar } from "./bar.js";
 import { renderChannel } from "./channel.js";
 import { closePopovers, h, redraw } from "./dom.js";
 import { renderGuide } from "./guide.js";
+import { goFromPartToPart } from "./keyboard.js";
 import { renderModal } from "./modal.js";
 import { renderPhones } from "./phones.js";
 import { unreadOf } from "./reading.js";
@@ -73,12 +74,13 @@ document.addEventListener("keydown", (event) => {
   if (popover) return;
   const isWriting =
     document.activeElement?.matches("textarea, input") && document.activeElement.value;
-  if (isWriting) document.activeElement.blur();
-  else if (!document.querySelector("dialog[open]") && !state.screen?.views.length) closeThread();
+  if (isWriting || document.querySelector("dialog[open]") || state.screen?.views.length) return;
+  closeThread();
 });
 
 setInterval(changed, 30_000); // "5 minutes ago" grows older by itself
 
+goFromPartToPart();
 applyTheme();
 onChange(render);
 await begin();

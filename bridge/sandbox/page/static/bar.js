@@ -30,7 +30,7 @@ export function renderBar() {
     ],
     () => [
       h("div.brand", {}, h("img", { src: "/static/icon.svg", alt: "" }), h("h1", {}, "Sandbox")),
-      narrowButton(place),
+      narrowButton(place, faultsOn),
       h(
         "div.bar-groups",
         { id: "bar-groups" },
@@ -47,13 +47,13 @@ export function renderBar() {
 }
 
 /** On a narrow window the controls are folded away; time and the bridge's state stay in sight. */
-function narrowButton(place) {
+function narrowButton(place, faultsOn) {
   const toggle = (event) => {
     const isOpen = place.classList.toggle("opened");
     event.currentTarget.setAttribute("aria-expanded", String(isOpen));
   };
   return button(
-    "Controls",
+    faultsOn ? `Controls, ${faultsOn} faults on` : "Controls",
     toggle,
     {
       class: "bar-button only-narrow",
@@ -61,6 +61,7 @@ function narrowButton(place) {
     },
     icon("sliders"),
     "Controls",
+    faultsOn ? h("span.count", {}, String(faultsOn)) : null,
   );
 }
 
@@ -159,11 +160,7 @@ setInterval(tick, 1000);
 
 // The bridge
 
-const STATES = {
-  running: "Bridge running",
-  starting: "Bridge starting…",
-  stopped: "Bridge stopped",
-};
+const STATES = { running: "running", starting: "starting…", stopped: "stopped" };
 
 function bridgeGroup({ bridge, pid }) {
   const waiting = bridge === "stopped" ? state.screen?.undelivered : 0;
@@ -173,7 +170,8 @@ function bridgeGroup({ bridge, pid }) {
     h(
       "span.bridge-state",
       { role: "status", class: bridge, title: pid ? `Process ${pid}` : "" },
-      STATES[bridge],
+      h("span", {}, "Bridge "),
+      h("b", {}, STATES[bridge]),
     ),
     waiting ? waitingPill(waiting) : null,
     bridge === "stopped"

@@ -104,13 +104,15 @@ function membersButton(channel) {
 function memberList(anchor, channel) {
   const rows = channel.members.map((id) =>
     h(
-      "div.menu-title",
-      {},
-      h("span.rail-member", {}, person(id)?.real_name || id),
-      h("span.detail", {}, ` · ${person(id)?.role || ""}`),
+      "div.member",
+      { role: "listitem" },
+      avatar(id, "medium"),
+      h("span", {}, person(id)?.real_name || id),
+      h("span.spacer"),
+      h("span.detail", {}, person(id)?.role || ""),
     ),
   );
-  popover(anchor, h("div.menu", { "aria-label": "Members" }, rows), { right: true });
+  popover(anchor, h("div.menu", { role: "list", "aria-label": "Members" }, rows), { right: true });
 }
 
 function channelMenu(anchor, channel) {

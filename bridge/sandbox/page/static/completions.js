@@ -23,9 +23,7 @@ export function completionsFor(text, caret, isThread) {
   for (const [pattern, find] of KINDS) {
     const typed = pattern.exec(before)?.[1];
     if (typed !== undefined)
-      return find(typed.toLowerCase())
-        .slice(0, LIMIT)
-        .map((each) => ({ ...each, length: typed.length + 1 }));
+      return find(typed.toLowerCase()).map((each) => ({ ...each, length: typed.length + 1 }));
   }
   return [];
 }
@@ -67,7 +65,7 @@ function people(typed) {
   const groups = usergroups.filter((each) => each.handle.startsWith(typed));
   const everybody = ["here", "channel", "everyone"].filter((each) => each.startsWith(typed));
   return [
-    ...known.map((each) => ({
+    ...known.slice(0, LIMIT).map((each) => ({
       words: `@${each.handle} `,
       shown: [
         avatar(each.id, "small"),
@@ -89,6 +87,7 @@ function people(typed) {
 function channels(typed) {
   return state.screen.channels
     .filter((each) => each.kind !== "im" && each.name.startsWith(typed))
+    .slice(0, LIMIT)
     .map((each) => ({ words: `#${each.name} `, shown: [h("b", {}, `#${each.name}`)] }));
 }
 

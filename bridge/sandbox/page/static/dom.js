@@ -48,8 +48,10 @@ export function reconcile(parent, items, make) {
       fresh.dataset.key = item.key;
       fresh.signature = signature;
       if (node) {
+        const refocus = focusKeeper(node);
         if (place === node) place = fresh;
         node.replaceWith(fresh);
+        refocus(fresh);
       }
       node = fresh;
     }
@@ -88,13 +90,22 @@ export function redraw(place, signature, make) {
   const wanted = JSON.stringify(signature);
   if (place.signature === wanted) return;
   place.signature = wanted;
-  const focused = focusable(place).indexOf(document.activeElement);
-  const label = focused < 0 ? "" : labelOf(document.activeElement);
+  const refocus = focusKeeper(place);
   fill(place, make());
-  if (focused < 0) return;
-  const fresh = focusable(place);
-  // a button that changed its name ("Pause", "Run") stands where it stood
-  (fresh.find((node) => labelOf(node) === label) || fresh[focused])?.focus({ preventScroll: true });
+  refocus(place);
+}
+
+/** Remembers which control has the focus; gives it back to what stands there afterwards. */
+function focusKeeper(place) {
+  if (!place.contains(document.activeElement)) return () => {};
+  const focused = focusable(place).indexOf(document.activeElement);
+  const label = labelOf(document.activeElement);
+  return (fresh) => {
+    const controls = focusable(fresh);
+    // a button that changed its name ("Pause", "Run") stands where it stood
+    const next = controls.find((node) => labelOf(node) === label) || controls[focused];
+    (next || fresh).focus({ preventScroll: true });
+  };
 }
 
 const focusable = (place) => [...place.querySelectorAll("button, a, input, select, textarea")];
@@ -110,7 +121,7 @@ const PATHS = {
   close: "M6 6l12 12 M18 6L6 18",
   back: "M15 5l-7 7 7 7",
   plus: "M12 5v14 M5 12h14",
-  more: "M5 12h.1 M12 12h.1 M19 12h.1",
+  more: "M4.500 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0z M11 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0z M17.500 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0z",
   pause: "M9 6v12 M15 6v12",
   play: "M8 5l11 7-11 7z",
   lock: "M6 11h12v9H6z M9 11V8a3 3 0 0 1 6 0v3",
@@ -169,10 +180,11 @@ export function popover(anchor, content, { above = false, right = false } = {}) 
   const node = h("div.popover", { role: "dialog" }, content);
   document.body.append(node);
   const at = anchor.getBoundingClientRect();
+  const clear = (anchor.closest(".composer") || anchor).getBoundingClientRect(); // what is typed stays in sight
   const { offsetWidth: width, offsetHeight: height } = node;
   const left = right ? at.right - width : at.left;
   const fitsBelow = at.bottom + height + 8 < innerHeight;
-  const top = above || !fitsBelow ? at.top - height - 6 : at.bottom + 6;
+  const top = above || !fitsBelow ? clear.top - height - 6 : at.bottom + 6;
   node.style.setProperty("left", `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`);
   node.style.setProperty("top", `${Math.max(8, top)}px`);
   node.anchor = anchor;

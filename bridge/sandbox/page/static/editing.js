@@ -46,7 +46,11 @@ export function typedText(markup) {
 }
 
 export function editForm(channel, message) {
-  const done = stopEditing;
+  const done = () => {
+    const foot = box.closest("#thread") ? "#thread-foot" : "#channel-foot";
+    stopEditing();
+    requestAnimationFrame(() => document.querySelector(`${foot} textarea`)?.focus());
+  };
   const before = typedText(message.text);
   const box = h("textarea", {
     rows: 1,

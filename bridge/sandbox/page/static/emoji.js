@@ -67,6 +67,7 @@ export function pickEmoji(anchor, picked) {
       ),
   });
   show(COMMON);
-  popover(anchor, h("div.emoji-picker", {}, box, grid), { right: true });
+  const isTyping = Boolean(anchor.closest(".composer"));
+  popover(anchor, h("div.emoji-picker", {}, box, grid), { above: isTyping, right: !isTyping });
   box.focus();
 }

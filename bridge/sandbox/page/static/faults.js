@@ -70,7 +70,7 @@ function column(provider, name) {
 }
 
 function allOff(provider, name, mine) {
-  const on = mine.filter((each) => each.is_on && each.name !== "blacklisted");
+  const on = mine.filter((each) => each.is_on && !each.is_final);
   if (!on.length) return null;
   return button(
     `Switch off all faults of ${name}`,
@@ -88,8 +88,8 @@ const turn = (fault, isOn) =>
   );
 
 function row(fault, name) {
-  const { is_on: isOn, hits, times } = fault;
-  const said = [fault.says, times === 1 && "Once."].filter(Boolean).join(" ");
+  if (fault.is_final) return finalRow(fault, name);
+  const { is_on: isOn } = fault;
   return h(
     "button.fault",
     {
@@ -100,12 +100,38 @@ function row(fault, name) {
       dataset: { fault: `${fault.provider} ${fault.name}` },
       onclick: () => turn(fault, !isOn),
     },
-    h(
-      "span.fault-words",
-      {},
-      h("b", {}, fault.label, hits ? h("span.pill.amber", {}, `acted ${hits}×`) : null),
-      h("span.detail", {}, said),
-    ),
+    words(fault),
     h("span.switch", { class: isOn ? "on" : "", "aria-hidden": "true" }),
+  );
+}
+
+/** What nobody here can take back is done by a button, not switched. */
+function finalRow(fault, name) {
+  const { is_on: isOn } = fault;
+  return h(
+    "div.fault",
+    {},
+    words(fault),
+    h(
+      "button.kit-button",
+      {
+        type: "button",
+        disabled: isOn,
+        "aria-label": `${name}: ${fault.label}`,
+        dataset: { fault: `${fault.provider} ${fault.name}` },
+        onclick: () => turn(fault, true),
+      },
+      isOn ? "Done" : "Do it",
+    ),
+  );
+}
+
+function words({ label, says, hits, times, is_on: isOn, is_final: isFinal }) {
+  const state = hits ? `acted ${hits}×` : isOn && isFinal ? "in force" : "";
+  return h(
+    "span.fault-words",
+    {},
+    h("b", {}, label, state ? h("span.pill.amber", {}, state) : null),
+    h("span.detail", {}, [says, times === 1 && "Once."].filter(Boolean).join(" ")),
   );
 }

@@ -15,7 +15,8 @@ const STEPS = [
   {
     done: "replied",
     title: "Answer in the thread",
-    words: () => `A reply is a text; it leaves after ${state.bridge.hold_seconds} s.`,
+    words: () =>
+      `A reply is a text, even “@carl …” or “note: …”; it leaves after ${state.bridge.hold_seconds} s.`,
     show: () => showThread(),
   },
   {

@@ -4,6 +4,7 @@ import { blocks } from "./blocks.js";
 import { editForm, isEditing } from "./editing.js";
 import { button, h, icon, keepAtEnd, reconcile, settle, toast } from "./dom.js";
 import { fileCard } from "./files.js";
+import { rove } from "./keyboard.js";
 import { openThread, toolbar } from "./message_actions.js";
 import { emojiCharacter, mrkdwn } from "./mrkdwn.js";
 import { appAvatar, avatar } from "./people.js";
@@ -12,10 +13,12 @@ import { nameOf, now, person, quietly, slackAct, state } from "./store.js";
 import { ago, clockTime, dayKey, dayName, fullTime, ofTs } from "./time.js";
 
 const GROUP_SECONDS = 300;
+
 /** Draw `list` (messages and private answers) into `place`; `view` says where that is. */
 export function drawMessages(place, channel, list, view) {
   keepAtEnd(place);
   reconcile(place, itemsOf(channel, list, view), (item) => item.make());
+  rove(place);
   settle(place, view.key);
 }
 
@@ -112,6 +115,7 @@ function row(channel, message, { view, isFollowing, isEdited, unread }) {
     {
       class: kinds.filter(Boolean).join(" "),
       dataset: { ts: message.ts },
+      tabindex: "-1",
       "aria-label": `${authorName(message)}, ${clockTime(at)}`,
     },
     isPrivate ? h("div.whisper", {}, icon("eye"), "Only visible to you") : null,

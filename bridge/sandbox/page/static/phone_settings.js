@@ -2,7 +2,7 @@
 
 import { ask } from "./dialog.js";
 import { calledBy, written } from "./people.js";
-import { act, quietly, refresh, state } from "./store.js";
+import { act, ask as askFor, quietly, refresh, state } from "./store.js";
 import { usualNumber } from "./texts.js";
 
 const CARRIER_CODES = [
@@ -14,8 +14,16 @@ const CARRIER_CODES = [
   ["SMS-CAR-500", "Its carrier fails (SMS-CAR-500)"],
 ];
 
+/** The company's numbers whose texts are shown in Slack; none is known while the bridge is away. */
+const connectedNumbers = () =>
+  askFor("/xray").then(
+    (seen) => (seen ? seen.inboxes.map((each) => each.number) : []),
+    () => [],
+  );
+
 /** Whom a new conversation is with: numbers, or null. */
 export async function askForChat(number) {
+  const connected = await connectedNumbers();
   const own = state.phones.own_numbers.filter((each) => each.receives);
   const others = state.phones.phones.filter((each) => each.number !== number);
   const given = await ask({
@@ -27,7 +35,10 @@ export async function askForChat(number) {
         label: "To",
         kind: "select",
         value: usualNumber(),
-        options: own.map((each) => [each.number, `${written(each.number)}, ${each.owner}`]),
+        options: own.map((each) => [
+          each.number,
+          `${written(each.number)}, ${each.owner}${connected.includes(each.number) ? " (connected to Slack)" : ""}`,
+        ]),
       },
       ...others.map((each) => ({
         name: each.number,

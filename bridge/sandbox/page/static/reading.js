@@ -34,8 +34,8 @@ export function unreadOf(channel) {
   return { isUnread: unseen.length > 0, mentions };
 }
 
-/** New replies in the threads this person wrote in or was called in, oldest first. */
-export function unreadInThreads() {
+/** Replies in the threads this person wrote in or was called in, channel by channel. */
+function followedReplies() {
   return state.screen.channels.flatMap((channel) => {
     const isReply = (each) => each.thread_ts && each.thread_ts !== each.ts;
     const followed = new Set(
@@ -44,10 +44,22 @@ export function unreadInThreads() {
         .map((each) => each.thread_ts || each.ts),
     );
     return channel.messages
-      .filter((each) => isReply(each) && followed.has(each.thread_ts) && !isMine(each))
-      .filter((each) => each.ts > readUpTo(`${channel.id}/${each.thread_ts}`))
+      .filter((each) => isReply(each) && followed.has(each.thread_ts))
       .map((message) => ({ channel, message, isMention: notifies(message) }));
   });
+}
+
+/** What is new in them, oldest first. */
+export function unreadInThreads() {
+  return followedReplies().filter(
+    ({ channel, message }) =>
+      !isMine(message) && message.ts > readUpTo(`${channel.id}/${message.thread_ts}`),
+  );
+}
+
+/** The newest of those replies; undefined where there is none. */
+export function latestThread() {
+  return followedReplies().sort((one, other) => (one.message.ts < other.message.ts ? 1 : -1))[0];
 }
 
 export function unreadReplies(channel, root) {

@@ -3,7 +3,7 @@
 import { ask } from "./dialog.js";
 import { button, closePopovers, h, icon, popover, redraw } from "./dom.js";
 import { avatar } from "./people.js";
-import { unreadInThreads, unreadOf } from "./reading.js";
+import { latestThread, unreadInThreads, unreadOf } from "./reading.js";
 import {
   act,
   actAs,
@@ -28,9 +28,14 @@ export function renderSidebar() {
     unreadOf(each),
   ]);
   const people = screen.people.map((each) => [each.name, each.real_name, each.role]);
+  const threads = [...unreadInThreads(), latestThread()].map((each) => [
+    each?.channel.id,
+    each?.message.ts,
+    each?.isMention,
+  ]);
   redraw(
     document.getElementById("sidebar"),
-    [screen.me, channels, unreadInThreads(), people, route.at, screen.app],
+    [screen.me, channels, threads, people, route.at, screen.app],
     sidebar,
   );
 }
@@ -63,13 +68,15 @@ function sidebar() {
 const isGuest = () => /guest|other/.test(me().role);
 const head = (name, extra) => h("div.rail-head", {}, h("h3", {}, name), extra);
 
-function row({ label, sign, name, at, unread = {}, isCurrent, isDim = false, onclick }) {
+function row({ label, sign, name, at, unread = {}, isCurrent, isDim, isDisabled, onclick }) {
   return h(
     "button.rail-row",
     {
       type: "button",
       "aria-label": label,
       "aria-current": isCurrent ? "page" : undefined,
+      disabled: isDisabled,
+      title: isDisabled ? "No thread that you follow has a reply yet" : undefined,
       onclick,
       class: `${unread.isUnread ? "unread" : ""} ${isDim ? "dim" : ""}`,
       dataset: { at },
@@ -89,11 +96,11 @@ function isAt(channel) {
   return state.route.at !== "home" && channelAt(state.route.at)?.id === channel.id;
 }
 
-/** Leads from one thread with something new to the next. */
+/** Leads from one thread with something new to the next; where none is, to the one written in last. */
 function threadsRow() {
   const unseen = unreadInThreads();
   const mentions = unseen.filter((each) => each.isMention).length;
-  const { channel, message } = unseen.find((each) => each.isMention) || unseen[0] || {};
+  const next = unseen.find((each) => each.isMention) || unseen[0] || latestThread();
   return row({
     label: unseen.length ? `Threads, ${unseen.length} new replies` : "Threads",
     sign: icon("reply"),
@@ -101,7 +108,8 @@ function threadsRow() {
     at: "threads",
     unread: { isUnread: unseen.length > 0, mentions },
     isDim: !unseen.length,
-    onclick: () => channel && open({ at: channel.id, thread: message.thread_ts })(),
+    isDisabled: !next,
+    onclick: () => open({ at: next.channel.id, thread: next.message.thread_ts })(),
   });
 }
 

@@ -58,14 +58,19 @@ addEventListener("hashchange", () => {
   changed();
 });
 
+/** Be somebody else; an open thread stays open where that person is in its channel. */
 export async function actAs(name) {
-  go({ as: name, thread: null });
+  go({ as: name });
   await refresh("slack");
+  const { at, thread } = state.route;
+  const channel = state.screen?.channels.find((each) => at === each.id || at === each.name);
+  const isThere = channel?.is_member && channel.messages.some((each) => each.ts === thread);
+  if (thread && !isThere) go({ thread: null });
 }
 
 // Asking and acting
 
-async function ask(path, options) {
+export async function ask(path, options) {
   const response = await fetch(path, options);
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(body?.refused || body?.error || `${path}: ${response.status}`);

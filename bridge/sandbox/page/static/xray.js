@@ -2,7 +2,7 @@
 
 import { fill, h, reconcile, redraw } from "./dom.js";
 import { calledBy, written } from "./people.js";
-import { go, state } from "./store.js";
+import { changed, go, state } from "./store.js";
 
 // states of messages and deliveries, and outcomes of attempts
 const COLOURS = {
@@ -46,9 +46,11 @@ export function renderXray() {
   redraw(place.querySelector(".lanes"), seen.lanes, () =>
     seen.lanes.length ? seen.lanes.map(lane) : h("p.detail", {}, "Nothing is waiting."),
   );
-  redraw(place.querySelector(".gates"), seen.gates, () =>
+  const openings = seen.gates.map(opensIn);
+  redraw(place.querySelector(".gates"), [seen.gates, openings.map((each) => each > 0)], () =>
     seen.gates.length ? seen.gates.map(gate) : h("p.detail", {}, "None has been used."),
   );
+  lookAgainIn(Math.min(...openings.filter((each) => each > 0)));
 }
 
 function blindWords() {
@@ -130,9 +132,9 @@ function trace(message) {
         `${isOut ? "to" : "from"} ${whom}`,
       ),
       h("span.spacer"),
-      h("span.when", { title: "When it was written" }, time(message.sent_at)),
-      h("span.pill", { class: statusColour(message) }, status),
       message.failure ? h("span.pill.red", {}, message.failure) : null,
+      h("span.pill", { class: statusColour(message) }, status),
+      h("span.when", { title: "When it was written" }, time(message.sent_at)),
     ),
     message.deliveries.map((each) => deliveryRow(each, false)),
   );
@@ -151,17 +153,35 @@ function deliveryRow(delivery, isAlone) {
     h("span.side", { class: side }, SIDES[side] || side),
     h("span.kind", {}, isAlone ? `${subject}, ${kind}` : kind),
     badge(now),
-    reason ? h("span.reason", {}, reason) : null,
-    looks ? h("span.pill.amber", {}, `looked ${looks}×`) : null,
-    attempts.length ? null : h("span.detail", {}, `due ${time(delivery.due_at)}`),
-    h("span.attempts", {}, attempts.slice(-6).map(attempt)),
+    h(
+      "span.doings",
+      {},
+      attempts.slice(-6).map(attempt),
+      reason ? h("span.reason", {}, reason) : null,
+      looks ? h("span.pill.amber", {}, `looked ${looks}×`) : null,
+      h("span.detail", {}, comesNext(delivery)),
+    ),
   );
 }
 
-function attempt({ started_at: startedAt, outcome, detail, took_ms: took }) {
-  const words = [time(startedAt), outcome || "under way", took === null ? "" : `${took} ms`]
-    .filter(Boolean)
-    .join(" · ");
+/** What is awaited. Tries go by product time, looks by the machine's. */
+function comesNext({ state: now, due_at: dueAt, look_at: lookAt, attempts }) {
+  if (now === "waiting") return `${attempts.length ? "next try" : "due"} ${time(dueAt)}`;
+  if (now === "unsure" && lookAt) return `looks again ${time(lookAt)}`;
+  if (now === "parked") return "a person decides, in its thread";
+  return "";
+}
+
+const FOUND = "found by looking";
+
+/** One try. What was found by looking had broken first: its sender told so, or died of it. */
+function attempt({ started_at: startedAt, outcome, detail, reported, took_ms: took }) {
+  const isFound = outcome === "accepted" && detail === FOUND;
+  const end = isFound
+    ? `${reported ? "connection broke" : "the bridge was killed"} → ${FOUND}`
+    : outcome || "under way";
+  const span = isFound ? `after ${(took / 1000).toFixed(1)} s` : `${took} ms`;
+  const words = [time(startedAt), end, took === null ? "" : span].filter(Boolean).join(" · ");
   return h(
     "span.attempt",
     { class: COLOURS[outcome] || "amber", title: detail || "" },
@@ -180,18 +200,37 @@ function lane({ lane: name, length, head, state: now, due_at: dueAt }) {
   );
 }
 
+/** For how many milliseconds more a gate is closed; the bridge's machine is this one. */
+const opensIn = ({ closed_until_at: until }) => (until ? Date.parse(until) - Date.now() : 0);
+
+let looking = null;
+
+function lookAgainIn(milliseconds) {
+  clearTimeout(looking);
+  if (Number.isFinite(milliseconds)) looking = setTimeout(changed, milliseconds + 20);
+}
+
+const named = (id) => state.screen?.channels.find((each) => each.id === id)?.name;
+
+/** A gate's key, its provider and budget apart: "slack:T1:post:C1", "ringcentral:1:medium". */
+function gateName(key) {
+  const [provider, account, ...budget] = key.split(":");
+  return [
+    h("b", {}, budget.map((each) => (named(each) ? `#${named(each)}` : each)).join(" ")),
+    h("span.account", {}, ` ${provider === "slack" ? "Slack" : "RingCentral"} ${account}`),
+  ];
+}
+
 function gate({ key, used, limit, window_seconds: seconds, closed_until_at: closedUntil }) {
   const share = limit ? Math.min(1, used / limit) : 0;
   return h(
     "div.gate",
     { title: key },
-    h(
-      "span.gate-name",
-      {},
-      key.replace(/^slack:[^:]+:/, "slack ").replace(/^ringcentral:/, "ringcentral "),
-    ),
+    h("span.gate-name", {}, gateName(key)),
     h("span.detail", {}, limit ? `${used} of ${limit} in ${seconds} s` : `${used}`),
     h("meter", { min: "0", max: "1", value: String(share), "aria-label": key }),
-    closedUntil ? h("span.pill.red", {}, `closed until ${time(closedUntil)}`) : null,
+    opensIn({ closed_until_at: closedUntil }) > 0
+      ? h("span.pill.red", {}, `closed until ${time(closedUntil)}`)
+      : null,
   );
 }
