@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from bridge.relay import conversations, crossings, delays, notices, receipts
+from bridge.relay.reasons import OF_ITS_WORDS
 from bridge.relay.texts import ReplyDeletion, ReplyEdit
 from storage import conversations as conversation_rows
 from storage import deliveries, inboxes, messages, originals, threads
@@ -39,6 +40,7 @@ def change_reply(session: Session, edit: ReplyEdit, now: datetime) -> str:
         return "repeat"
     if message.status == "failed":  # a retry sends what Slack shows
         messages.change(session, original.message_id, body=edit.markup, markup=edit.markup)
+        _tell_unsent(session, message, edit, now)
         return "changed"
     inbox = inboxes.get(session, conversation_rows.get(session, message.conversation_id).inbox_id)
     due_at = now + timedelta(seconds=inbox.hold_seconds)
@@ -110,29 +112,26 @@ def _lock_original(session: Session, team_id: str, channel_id: str, ts: str) -> 
     return originals.lock_or_add(session, team_id, channel_id, ts)
 
 
-def take_todays_words(session: Session, message: Message, now: datetime) -> bool:
-    """A text is about to go again: as its author has it in Slack by now; False where deleted.
-
-    Changes that came while an attempt was in flight could not change that attempt; they change
-    the next one.
-    """
-    assert message.id is not None, "read from its table"
-    original = originals.get_by_message(session, message.id)
-    if original is None:
-        return True
-    if original.deleted:
-        deliveries.cancel_unstarted(
-            session, "message", message.id, "ringcentral", "deleted in Slack", now
-        )
-        messages.change(session, message.id, status="cancelled")
-        return False
-    if original.markup is not None and original.markup != message.markup:
-        messages.change(session, message.id, body=original.markup, markup=original.markup)
-    return True
-
-
 def _tell(session: Session, message: Message, kind: str, key: str, now: datetime) -> None:
     thread = threads.get(session, message.thread_id)
     in_flight = message.status == "queued"  # nobody knows yet whether the customer saw it
     status = "unsure" if in_flight else message.status
-    notices.tell_in_thread(session, message, thread, kind, now, key=key, payload={"status": status})
+    payload = {"status": status, "quote": message.body}  # a retry may send other words
+    notices.tell_in_thread(session, message, thread, kind, now, key=key, payload=payload)
+
+
+def _tell_unsent(session: Session, message: Message, edit: ReplyEdit, now: datetime) -> None:
+    """Where no button stands under the refusal the new words are answered, as they may go."""
+    reason = message.failure or ""
+    may_go = reason in OF_ITS_WORDS and edit.markup.strip()
+    if not may_go and reason != "files":
+        return
+    notices.tell_in_thread(
+        session,
+        message,
+        threads.get(session, message.thread_id),
+        "edited_unsent",
+        now,
+        key=edit.edit_ts,
+        payload={"reason": reason},
+    )

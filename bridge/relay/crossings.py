@@ -13,6 +13,7 @@ from bridge.relay.conversations import Place
 from bridge.relay.echoes import find_likest, window_of
 from bridge.relay.numbers import is_unknown
 from bridge.relay.texts import FAILED, CarrierRecord, NewText, Reply
+from bridge.relay.todays_words import NOT_SENT, take_todays_words, tell_withdrawn
 from storage import conversations as conversation_rows
 from storage import (
     copies,
@@ -207,7 +208,7 @@ def relay_slack_to_sms(session: Session, reply: Reply, now: datetime) -> str:
     if refusal is not None:
         refuse_message(session, message, thread, refusal, now)
         return "refused"
-    owed = _owed_text(inbox, message, lanes.place(message.sent_at, reply.ts), now)
+    owed = owed_text(inbox, message, lanes.place(message.sent_at, reply.ts), now)
     if reply.is_late:
         _offer(session, owed, message, thread, now)
         return "offered"
@@ -274,6 +275,10 @@ def refuse_message(
     """It was not sent and will not be: tell its author why, in the thread."""
     assert message.id is not None, "read from its table"
     messages.change(session, message.id, status="failed", failure=reason)
+    words = take_todays_words(session, message, now)
+    if words == "deleted":
+        tell_withdrawn(session, message, thread, NOT_SENT, now)
+        return
     attempt = deliveries.find_by_subject(session, "message", message.id, "ringcentral", "text")
     notices.tell_in_thread(
         session,
@@ -282,7 +287,7 @@ def refuse_message(
         "failed",
         now,
         key=f"{reason}:{attempt[0].created_at.timestamp() if attempt else 0}",
-        payload={"reason": reason},
+        payload={"reason": reason} | ({"was_edited": True} if words == "edited" else {}),
     )
 
 
@@ -298,7 +303,8 @@ def _offer(session: Session, owed: Owed, message: Message, thread: Thread, now: 
     conversations.refresh_card(session, thread, now)
 
 
-def _owed_text(inbox: Inbox, message: Message, lane_order: str, now: datetime) -> Owed:
+def owed_text(inbox: Inbox, message: Message, lane_order: str, now: datetime) -> Owed:
+    """A text to its conversation's phones, after the inbox's hold."""
     assert message.id is not None, "numbered by the flush"
     assert inbox.id is not None, "read from its table"
     return Owed(
@@ -346,7 +352,7 @@ def send_text(session: Session, text: NewText, now: datetime) -> SendAccepted | 
     assert message.id is not None, "numbered by the flush"
     copies.record_new(session, "slack_command", scope, text.trigger_id, message.id)
     lane_order = lanes.place(now, f"c{message.id}")
-    deliveries.enqueue(session, _owed_text(inbox, message, lane_order, now), now)
+    deliveries.enqueue(session, owed_text(inbox, message, lane_order, now), now)
     _owe_showing(session, place, message.id, lane_order, due_at=now, now=now)
     _owe_link(session, place, text, message.id, now)
     if not place.is_new:

@@ -9,18 +9,23 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bridge.relay import changes, conversations, crossings, lanes, receipts
+from bridge.relay import conversations, crossings, lanes, receipts
+from bridge.relay.reasons import OF_ITS_WORDS
+from bridge.relay.todays_words import take_todays_words
 from storage import audit, deliveries, inboxes, messages, threads
 from storage import conversations as conversation_rows
 from storage.tables import Message
 
 
 def retry_message(session: Session, message_id: int, by_user_id: str, now: datetime) -> str:
-    """Send a failed text again; `done`, or the status it has by now."""
+    """Send a failed text again, as Slack shows it; `done`, or the status it has by now."""
     message = receipts.lock_message(session, message_id)
-    reopened = message.status == "failed" and _owe_again(
-        session, message, ("refused", "accepted"), now
+    reopened = message.status == "failed" and (
+        _owe_again(session, message, ("refused", "accepted"), now)
+        or _owe_mended(session, message, now)
     )
+    if reopened and take_todays_words(session, message, now) == "deleted":
+        return "cancelled"
     return _decided(session, message, reopened, "retry", "queued", by_user_id, now)
 
 
@@ -28,7 +33,7 @@ def send_again(session: Session, message_id: int, by_user_id: str, now: datetime
     """The person says it never arrived: send it again; `done`, or the status it has by now."""
     message = receipts.lock_message(session, message_id)
     reopened = message.status == "unsure" and _owe_again(session, message, ("parked",), now)
-    if reopened and not changes.take_todays_words(session, message, now):
+    if reopened and take_todays_words(session, message, now) == "deleted":
         crossings.release_kept(session, message.conversation_id, now)
         return "cancelled"  # its author has deleted it meanwhile
     return _decided(session, message, reopened, "send_again", "queued", by_user_id, now)
@@ -79,6 +84,15 @@ def _owe_again(
         due_at=now,
         gate=lanes.send_gate(inbox.login_id),
     )
+
+
+def _owe_mended(session: Session, message: Message, now: datetime) -> bool:
+    """Nothing was owed for a reply whose words could not go: by an edit they may."""
+    if message.failure not in OF_ITS_WORDS or not message.body.strip():
+        return False
+    inbox = inboxes.get(session, conversation_rows.get(session, message.conversation_id).inbox_id)
+    place = lanes.place(message.sent_at, str(message.id))
+    return deliveries.enqueue(session, crossings.owed_text(inbox, message, place, now), now)
 
 
 def _decided(

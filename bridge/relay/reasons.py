@@ -302,6 +302,9 @@ _NEVER = frozenset(
     }
 )
 
+# Refused for its words: the same text never goes, but its author can mend it by an edit.
+OF_ITS_WORDS = frozenset({"empty", "too_long"})
+
 REASONS: dict[str, Reason] = {**OWN, **SEND, **DELIVERY}
 
 

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from bridge.relay import conversations, lanes, notices
 from bridge.relay.texts import FAILED, CarrierRecord
+from bridge.relay.todays_words import DID_NOT_ARRIVE, take_todays_words, tell_withdrawn
 from storage import conversations as conversation_rows
 from storage import copies, deliveries, messages, threads
 from storage.deliveries import Owed
@@ -58,7 +59,11 @@ def tell_failed(
     status = "accepted" if record.reached_somebody else "failed"
     messages.change(session, message.id, status=status, failure=reason)
     enqueue_mark(session, message.id, thread, now, kind="unmark")
-    is_app_text = {"is_app_text": True} if message.origin == "ringcentral_app" else {}
+    words = "same" if record.reached_somebody else take_todays_words(session, message, now)
+    if words == "deleted":
+        tell_withdrawn(session, message, thread, DID_NOT_ARRIVE, now)
+        return
+    also = {"is_app_text": message.origin == "ringcentral_app", "was_edited": words == "edited"}
     missed = {"missed": list(record.refused_numbers)} if record.reached_somebody else {}
     notices.tell_in_thread(
         session,
@@ -67,7 +72,12 @@ def tell_failed(
         "failed",
         now,
         key=f"receipt:{record.record_id}:{reason}",
-        payload={"reason": reason, "was_accepted": True, **is_app_text, **missed},
+        payload={
+            "reason": reason,
+            "was_accepted": True,
+            **{key: True for key, is_so in also.items() if is_so},
+            **missed,
+        },
     )
 
 

@@ -20,8 +20,9 @@ from bridge.outbox.outcome import (
     TryLater,
     Unsure,
 )
-from bridge.relay import changes, conversations, crossings, delays, lanes, notices, receipts
+from bridge.relay import conversations, crossings, delays, lanes, notices, receipts
 from bridge.relay.texts import FAILED
+from bridge.relay.todays_words import NOT_SENT, take_todays_words, tell_withdrawn
 from storage import conversations as conversation_rows
 from storage import copies, deliveries, inboxes, messages, threads
 from storage import notices as notice_rows
@@ -205,17 +206,9 @@ def _post_settled(session: Session, settlement: Settlement, message: Message) ->
 
 def _text_goes_again(session: Session, message: Message, thread: Thread, now: datetime) -> None:
     crossings.release_kept(session, message.conversation_id, now)
-    if changes.take_todays_words(session, message, now):
+    if take_todays_words(session, message, now) != "deleted":
         return
-    notices.tell_in_thread(
-        session,
-        message,
-        thread,
-        "withdrawn",
-        now,
-        key="deleted",
-        payload={"sentence": "It had not been sent when it was deleted, and will not be."},
-    )
+    tell_withdrawn(session, message, thread, NOT_SENT, now)
     assert message.id is not None, "read from its table"
     delays.tell_no_longer_delayed(session, message.id, now)
     conversations.refresh_card(session, thread, now)

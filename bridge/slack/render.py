@@ -247,6 +247,8 @@ def _notice_words(facts: NoticeFacts) -> tuple[str, tuple[str, ...], bool]:
             return _late_words("Edited", facts), (), True
         case "deleted_late":
             return _late_words("Deleted", facts), (), True
+        case "edited_unsent":
+            return _unsent_words(facts.payload)
         case _:
             return _plain_words(facts), (), False
 
@@ -261,7 +263,19 @@ def _failed_words(payload: Mapping[str, Any], region: str) -> tuple[str, tuple[s
     if payload.get("is_app_text"):  # the bridge has nothing of its own to send again
         return f"This text from the RingCentral app *did not arrive*. {_why(reason)}", (), True
     what = "*did not arrive*" if payload.get("was_accepted") else "*was not sent*"
-    return f"This text {what}. {_why(reason)}", (RETRY,) if may_be_retried(reason) else (), True
+    buttons = (RETRY,) if may_be_retried(reason) else ()
+    edited = " Retry sends it as it was edited meanwhile:" if payload.get("was_edited") else ""
+    return f"This text {what}. {_why(reason)}{edited if buttons else ''}", buttons, True
+
+
+def _unsent_words(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...], bool]:
+    if payload.get("reason") == "files":
+        words = (
+            "Edited, and still *not sent*: it came with files, which an edit does not take away. "
+            "Write the words as a new reply."
+        )
+        return words, (), True
+    return "Edited, and *not sent yet*. Retry sends it as it is now:", (RETRY,), True
 
 
 def _offered_words(payload: Mapping[str, Any]) -> str:

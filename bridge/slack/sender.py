@@ -231,7 +231,7 @@ class SlackSender:
 
     def _render_notice(self, session: Session, notice: Notice) -> Rendered:
         message = messages.get(session, notice.message_id) if notice.message_id else None
-        body = _body_of(session, message, notice.team_id) if message else ""
+        body = _quoted_body(session, notice, message)
         return render.notice(self._notice_facts(notice.kind, notice.payload, message, body))
 
     def _notice_facts(
@@ -473,6 +473,14 @@ def _body_of(session: Session, message: Message, team_id: str) -> str:
     mentioned = marks.mentioned_user_ids(message.markup)
     known = people.find(session, team_id, mentioned) if mentioned else []
     return marks.phone_text(message.markup, {each.user_id: each.name for each in known})
+
+
+def _quoted_body(session: Session, notice: Notice, message: Message | None) -> str:
+    """The words a notice quotes: those of its moment, where it keeps them, else today's."""
+    quote = notice.payload.get("quote")
+    if isinstance(quote, str):
+        return quote
+    return _body_of(session, message, notice.team_id) if message else ""
 
 
 def _card_state(session: Session, thread: Thread) -> CardState:

@@ -196,3 +196,21 @@ async def test_a_failed_text_that_was_deleted_is_sent_by_no_click(
     await world.expect_private("Bea", "it has been cancelled")
     await world.expect_silence()
     assert not world.ringcentral.sent
+
+
+async def test_retry_sends_an_edit_made_while_it_was_being_refused(
+    world: World, alice: Texter
+) -> None:
+    """An edit told "too late" is what Retry sends, once RingCentral has refused the text."""
+    thread = await world.thread_with(alice)
+    world.ringcentral.account.blocked_numbers.add(alice.number)
+    slow = world.ringcentral.faults.add("slow", method="POST", path=r"/sms$", seconds=0.5)
+    reply = await thread.reply("Until 6 am")
+    await world.eventually(lambda: slow.hits, "the request")
+    await thread.edit(reply, "Until 6 pm")
+    await thread.expect_told("Bea", "Edited too late", "Until 6 am")
+    told = await thread.expect_told("Bea", "was not sent", "as it was edited", "Until 6 pm")
+    world.ringcentral.account.blocked_numbers.clear()
+    await thread.click(told, "retry_message")
+    assert (await alice.expect_sms("Until 6")).text == "Until 6 pm"
+    await thread.expect_mark(reply)
