@@ -108,6 +108,7 @@ class Login(Row, table=True):
     credentials_digest: str | None = None  # whose JWT the token was bought with
     account_id: str | None = None
     extension_id: str | None = None
+    scopes: str | None = None  # what the app may do, as the token's answer listed it
     generation: int = 0
     access_token: str | None = Field(default=None, sa_type=Encrypted)
     refresh_token: str | None = Field(default=None, sa_type=Encrypted)

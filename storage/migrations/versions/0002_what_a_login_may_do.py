@@ -1,0 +1,16 @@
+"""what a login may do
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("login") as login:
+        login.add_column(sa.Column("scopes", sa.String(), nullable=True))
