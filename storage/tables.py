@@ -108,12 +108,12 @@ class Login(Row, table=True):
     credentials_digest: str | None = None  # whose JWT the token was bought with
     account_id: str | None = None
     extension_id: str | None = None
-    scopes: str | None = None  # what the app may do, as the token's answer listed it
     generation: int = 0
     access_token: str | None = Field(default=None, sa_type=Encrypted)
     refresh_token: str | None = Field(default=None, sa_type=Encrypted)
     access_expires_at: datetime | None = _time(optional=True)
     refresh_expires_at: datetime | None = _time(optional=True)
+    scopes: str | None = None  # what the app may do, as the token's answer listed it
 
 
 class Lease(Row, table=True):

@@ -79,7 +79,7 @@ class SlackExamination:
         except SlackRefused as refused:
             words = f"Slack refuses SLACK_BOT_TOKEN ({refused.code})."
             return [Finding("Slack token", "bad", words, TOKEN_REMEDY)]
-        words = f"It is {told.get('user') or 'the app'}'s in {told.get('team') or 'the workspace'}."
+        words = f"Slack takes it: {told.get('user') or 'the app'} in {told.get('team') or 'Slack'}."
         return [
             Finding("Slack token", "ok", words),
             _of_scopes(headers.get("x-oauth-scopes", "")),

@@ -1,5 +1,6 @@
 """The schema's versions: migrations make the tables, and a misfit is refused in words."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,8 +39,11 @@ def schema_of(engine: Engine) -> set[tuple[str, ...]]:
 
 
 def _plain(part: str | None) -> str:
-    """Without layout and without the order of the lines, in which constraints may differ."""
-    return " ".join(sorted(line.strip(" \t,") for line in (part or "").splitlines()))
+    """Without layout and without the order of the parts, in which constraints may differ.
+
+    SQLite writes an added column behind the last one, on its line.
+    """
+    return " ".join(sorted(each.strip() for each in re.split(r"[,\n]", part or "")))
 
 
 def set_revision(url: str, revision: str) -> None:

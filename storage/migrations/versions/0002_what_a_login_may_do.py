@@ -12,5 +12,4 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("login") as login:
-        login.add_column(sa.Column("scopes", sa.String(), nullable=True))
+    op.add_column("login", sa.Column("scopes", sa.String(), nullable=True))
