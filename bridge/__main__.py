@@ -63,6 +63,30 @@ def numbers() -> None:
 
 
 @app.command()
+def doctor() -> None:
+    """Look for what needs mending, and say how.
+
+    Tokens, scopes, numbers, channels, notifications, limits, clocks, the database and its disk.
+
+    It changes nothing and may run beside the bridge.
+
+    Ends with 1 where something is to be mended, else with 0.
+    """
+    from bridge.checkup import examine_installation, findings_of, show
+    from bridge.findings import count
+
+    try:
+        settings = load()
+    except SettingsWrong as wrong:
+        found = findings_of(wrong)
+    else:
+        logs.configure(settings.log_format, quiet=True)
+        found = _run(examine_installation(settings))
+    show(found)
+    raise typer.Exit(1 if count(found, "bad") else 0)
+
+
+@app.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="Where the copy is to be.")],
     force: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,

@@ -13,7 +13,9 @@ from starlette.types import ASGIApp
 
 from bridge.clock import Clock
 from bridge.delays import DelayWatch
+from bridge.doctor import CHECK_SECONDS, Doctor, examine
 from bridge.errors import StartRefused
+from bridge.findings import Finding
 from bridge.metrics import MetricsPage
 from bridge.outbox.gates import BudgetOf, Gates, no_budget, provider_budget
 from bridge.outbox.settling import Timing
@@ -37,6 +39,7 @@ log = structlog.get_logger()
 
 ALL_ROLES = frozenset({"web", "worker"})
 READY_SECONDS = 3.0
+ANSWER_SHARE = 0.8  # of the time in which an answer is prepared
 SIDE_STOP_SECONDS = 3.0
 LET_GO_SECONDS = 1.5
 SENDS_PER_LEASE = 3.0  # a send, and what is read before it, end well inside the lease
@@ -53,6 +56,7 @@ class Bridge:
     liveness: Liveness
     slack: SlackSide
     ringcentral: RingCentralSide
+    doctor: Doctor
     worker: Worker | None
     web: ASGIApp
     monitor: ASGIApp
@@ -62,6 +66,20 @@ class Bridge:
         self.delays = DelayWatch(self.database, self.clock)
         patience = patience_with(self.settings.sync_seconds)
         self.receiving = ReceivingWatch(self.database, self.clock, patience)
+        self.slack.use_doctor(self.examine_in_time)
+
+    async def examine(self, seconds: float = CHECK_SECONDS) -> list[Finding]:
+        """Look at all the bridge needs, each look bounded; both sides must be open."""
+        checks = [
+            *self.doctor.checks(),
+            *self.slack.examination.checks(),
+            *self.ringcentral.examination.checks(),
+        ]
+        return await examine(checks, seconds)
+
+    async def examine_in_time(self) -> list[Finding]:
+        """The same within the time in which an answer is prepared."""
+        return await self.examine(min(CHECK_SECONDS, ANSWER_SHARE * self.settings.send_seconds))
 
     async def open(self) -> None:
         """Learn whose Slack this is: before anything is answered, lest an event be misjudged."""
@@ -178,8 +196,9 @@ async def _compose(
         sandbox_routes=_sandbox_routes(settings, clock, database, budget_of),
     )
     monitor = build_monitor(is_ready, metrics)
+    doctor = Doctor(settings, database, clock, budget_of)
     return Bridge(
-        settings, roles, clock, database, liveness, slack, ringcentral, worker, web, monitor
+        settings, roles, clock, database, liveness, slack, ringcentral, doctor, worker, web, monitor
     )
 
 

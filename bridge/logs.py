@@ -10,10 +10,11 @@ import structlog
 QUIET = ("slack_bolt", "slack_sdk", "httpx", "httpcore", "aiohttp", "websockets")
 
 
-def configure(log_format: str) -> None:
+def configure(log_format: str, *, quiet: bool = False) -> None:
     """Write one line an event, as text for people or as JSON for machines.
 
-    The libraries' own loggers are kept to warnings: some of them log bodies below that.
+    The libraries' own loggers are kept to warnings: some of them log bodies below that. `quiet`
+    leaves only errors, for a command whose own words say all.
     """
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
@@ -28,7 +29,9 @@ def configure(log_format: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.ERROR if quiet else logging.INFO
+        ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

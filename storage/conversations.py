@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from storage import prepared
 from storage.database import insert_ignore
-from storage.tables import Conversation, RingCentralConversation
+from storage.tables import Conversation, Copy, Message, RingCentralConversation
 
 
 def participants_key_of(outside_numbers: Iterable[str]) -> str:
@@ -77,3 +77,22 @@ def name_ringcentral_id(
             "conversation_id": conversation_id,
         },
     )
+
+
+def count_without_ringcentral_id(session: Session, since_at: datetime) -> int:
+    """How many that texted since then have no id of RingCentral's, which another one has: there
+    the id and the participants disagree."""
+    is_named = select(RingCentralConversation.conversation_id).where(
+        RingCentralConversation.conversation_id == Conversation.id
+    )
+    is_known = (
+        select(Copy.message_id)
+        .join(Message, col(Message.id) == Copy.message_id)
+        .where(Copy.side == "ringcentral", Message.conversation_id == Conversation.id)
+    )
+    query = (
+        select(func.count())
+        .select_from(Conversation)
+        .where(col(Conversation.last_text_at) >= since_at, ~is_named.exists(), is_known.exists())
+    )
+    return session.exec(query).one()

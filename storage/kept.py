@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, func, select
 
 from storage.database import insert_ignore
 from storage.tables import KeptEvent
@@ -22,3 +22,14 @@ def keep_event(
         "received_at": now,
     }
     return bool(insert_ignore(session, KeptEvent, values))
+
+
+def count_since(session: Session, since_at: datetime) -> list[tuple[str, str, int]]:
+    """Side, reason and number of the events kept since then."""
+    query = (
+        select(KeptEvent.side, KeptEvent.reason, func.count())
+        .where(col(KeptEvent.received_at) >= since_at)
+        .group_by(KeptEvent.side, KeptEvent.reason)
+        .order_by(KeptEvent.side, KeptEvent.reason)
+    )
+    return list(session.exec(query))

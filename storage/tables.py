@@ -113,6 +113,7 @@ class Login(Row, table=True):
     refresh_token: str | None = Field(default=None, sa_type=Encrypted)
     access_expires_at: datetime | None = _time(optional=True)
     refresh_expires_at: datetime | None = _time(optional=True)
+    scopes: str | None = None  # what the app may do, as the token's answer listed it
 
 
 class Lease(Row, table=True):

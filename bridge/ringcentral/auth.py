@@ -201,6 +201,7 @@ class Tokens:
             login.generation,
             credentials_digest=self._credentials.digest,
             owner_id=str(bought["owner_id"]) if "owner_id" in bought else login.extension_id,
+            scopes=bought.get("scope"),
             access_token=bought["access_token"],
             access_expires_at=now + timedelta(seconds=float(bought["expires_in"])),
             refresh_token=bought.get("refresh_token"),

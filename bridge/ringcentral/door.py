@@ -45,6 +45,7 @@ _GROUP_OF = [
     ("GET", r".*/message-store/\d+", "light"),
     ("PUT", r".*/message-store/[^/]+", "medium"),
     ("GET", r".*/extension/[^/]+/phone-number", "light"),
+    ("GET", r"/restapi/v1\.0/account/[^/]+/phone-number", "heavy"),
     ("GET", r".*/phone-number/[^/]+/sms-configuration", "light"),
     ("GET", r"/restapi/v1\.0/account/[^/]+/extension/[^/]+", "light"),
 ]
@@ -191,6 +192,7 @@ class Door:
                 response.status_code,
                 error_codes(response),
                 _retry_after(response),
+                _permission(response),
             )
             log.warning(
                 "ringcentral.refused",
@@ -247,6 +249,18 @@ def _seconds(response: httpx.Response, header: str) -> float | None:
 
 def error_codes(response: httpx.Response) -> list[str]:
     """The codes of errors[], then the top level's, which may be a legacy word; OAuth's at last."""
+    errors = _errors(response)
+    found = [each.get("errorCode") for each in errors] + [each.get("error") for each in errors[-1:]]
+    return list(dict.fromkeys(code for code in found if isinstance(code, str) and code))
+
+
+def _permission(response: httpx.Response) -> str:
+    named = [each.get("permissionName") for each in _errors(response)]
+    return next((name for name in named if isinstance(name, str)), "")
+
+
+def _errors(response: httpx.Response) -> list[Mapping[str, Any]]:
+    """Those of errors[], then the top level."""
     try:
         body = response.json()
     except ValueError:
@@ -255,6 +269,4 @@ def error_codes(response: httpx.Response) -> list[str]:
         return []
     nested = body.get("errors")
     errors = [*nested, body] if isinstance(nested, list) else [body]
-    codes = [each.get("errorCode") for each in errors if isinstance(each, dict)]
-    found = [*codes, body.get("error")]
-    return list(dict.fromkeys(code for code in found if isinstance(code, str) and code))
+    return [each for each in errors if isinstance(each, dict)]

@@ -36,13 +36,21 @@ class AnswerLost(Problem):
 
 
 class Refusal(Problem):
-    """An answer of 400 or more; `codes` are those of errors[], then the legacy word."""
+    """An answer of 400 or more; `codes` are those of errors[], then the legacy word.
+
+    `permission` is what the app or its user lacks, where RingCentral named it.
+    """
 
     def __init__(
-        self, status: int, codes: Sequence[str], retry_after_seconds: float | None = None
+        self,
+        status: int,
+        codes: Sequence[str],
+        retry_after_seconds: float | None = None,
+        permission: str = "",
     ) -> None:
         code = codes[0] if codes else f"HTTP-{status}"
         super().__init__(f"RingCentral refused ({code}).", code)
         self.status = status
         self.codes = tuple(codes)
+        self.permission = permission
         self.retry_after_seconds = retry_after_seconds

@@ -17,12 +17,13 @@ from bridge.ringcentral.catchup import CatchUp, tell_login_refused
 from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.directory import Directory
 from bridge.ringcentral.door import Door
+from bridge.ringcentral.examine import RingCentralExamination
 from bridge.ringcentral.inbound import Webhook
 from bridge.ringcentral.parse import NotUnderstood
 from bridge.ringcentral.problems import LoginRefused, NotSent
 from bridge.ringcentral.read_marks import ReadMarks
 from bridge.ringcentral.sender import PhoneTextOf, RingCentralSender
-from bridge.ringcentral.subscription import SubscriptionWatch
+from bridge.ringcentral.subscription import WATCH_SECONDS, SubscriptionWatch
 from bridge.ringcentral.turns import Turns
 from bridge.settings import Settings
 from storage import logins
@@ -32,7 +33,6 @@ from storage.liveness import Liveness
 log = structlog.get_logger(__name__)
 
 LOGIN_NAME = "ringcentral"
-WATCH_SECONDS = 300.0
 WATCH_AGAIN_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)  # the web server may start after us
 TOLD_FROM_FAILURES = 2  # while one of our processes starts or stops, nobody listens for a moment
 AGAIN_SECONDS = 5.0
@@ -64,6 +64,9 @@ class RingCentralSide:
         self._unsubscribe: list[Callable[[], None]] = []
         self._inboxes_changed = asyncio.Event()
         self._watch_now = asyncio.Event()
+        self.examination = RingCentralExamination(
+            settings, database, clock, self._opened, self._opened_directory
+        )
         self.webhook = Webhook(database, clock, settings.region)
         self.sender = RingCentralSender(database, self.client_of, phone_text_of)
         self.catch_up = CatchUp(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ SUBSCRIPTIONS_PATH = "/restapi/v1.0/subscription"
 # At most ten years (RingCentral's reference). Renewed at half: one left behind ends by itself.
 LIFE_SECONDS = 90 * 24 * 3600
 LEASE_SECONDS = 120.0
+WATCH_SECONDS = 300.0
 
 REMEDIES = {
     "SUB-520": "the address answered without the Validation-Token: something else stands there",
@@ -48,6 +49,18 @@ def filters_of(stores: Sequence[str]) -> list[str]:
         path = f"/restapi/v1.0/account/{store.account_id}/extension/{store.extension_id}"
         wanted += [f"{path}/message-store/instant?type=SMS", f"{path}/message-store"]
     return wanted
+
+
+async def read_subscription(
+    client: RingCentralClient, subscription_id: str
+) -> dict[str, Any] | None:
+    """What RingCentral says of a subscription; None where it knows none. Raises a Problem."""
+    try:
+        return await client.request("GET", f"{SUBSCRIPTIONS_PATH}/{subscription_id}")
+    except Refusal as refusal:
+        if refusal.status != 404:
+            raise
+        return None
 
 
 class SubscriptionWatch:
@@ -84,7 +97,7 @@ class SubscriptionWatch:
                 raise
 
     async def _ensure(self) -> None:
-        stores = await self._database.read(_find_stores, self._client.login_id)
+        stores = await self._database.read(find_stores, self._client.login_id)
         on_file = await self._database.read(subscriptions.get, self._client.login_id)
         if not stores:
             if on_file is not None:
@@ -101,23 +114,18 @@ class SubscriptionWatch:
         """What RingCentral says of the one on file; None where a new one is needed."""
         if not on_file.ringcentral_subscription_id:
             return None
-        try:
-            living = await self._client.request(
-                "GET", f"{SUBSCRIPTIONS_PATH}/{on_file.ringcentral_subscription_id}"
-            )
-        except Refusal as refusal:
-            if refusal.status != 404:
-                raise
+        living = await read_subscription(self._client, on_file.ringcentral_subscription_id)
+        if living is None:
             log.warning("ringcentral.subscription_lost")
             return None
-        if living.get("status") == "Active" and _address(living) == self._address:
+        if living.get("status") == "Active" and address_of(living) == self._address:
             return living
         log.warning("ringcentral.subscription_useless", status=living.get("status"))
         return None
 
     async def _mend(self, living: dict[str, Any], wanted: list[str]) -> None:
         identity = await self._client.identity()
-        given = _expand(living.get("eventFilters", []), identity)
+        given = heard_filters(living, identity)
         disabled = _expand(
             [each.get("filter", "") for each in living.get("disabledFilters", [])], identity
         )
@@ -155,7 +163,7 @@ class SubscriptionWatch:
         """The one to be replaced, and those at our address whose secret nobody knows."""
         listed = await self._client.request("GET", SUBSCRIPTIONS_PATH)
         for each in listed.get("records", []):
-            if _address(each) == self._address or each["id"] == replaced_id:
+            if address_of(each) == self._address or each["id"] == replaced_id:
                 await self._delete(each["id"])
 
     async def _delete(self, subscription_id: str) -> None:
@@ -188,7 +196,8 @@ class SubscriptionWatch:
             )
 
 
-def _find_stores(session: Session, login_id: int) -> list[str]:
+def find_stores(session: Session, login_id: int) -> list[str]:
+    """The message stores with a connected inbox of the login."""
     connected = inboxes.find_connected(session)
     return sorted({inbox.store for inbox in connected if inbox.login_id == login_id})
 
@@ -214,9 +223,15 @@ def _tell_administrators(session: Session, code: str, what: str, now: datetime) 
     )
 
 
-def _address(subscription: dict[str, Any]) -> str:
+def address_of(subscription: Mapping[str, Any]) -> str:
+    """Where it sends what it tells."""
     address = subscription.get("deliveryMode", {}).get("address", "")
     return str(address)
+
+
+def heard_filters(subscription: Mapping[str, Any], own: Store) -> set[str]:
+    """What RingCentral tells us of, in the words of `filters_of`."""
+    return _expand(subscription.get("eventFilters", []), own)
 
 
 def _expand(filters: Sequence[str], own: Store) -> set[str]:

@@ -134,6 +134,14 @@ class SlackClient:
         assert self._web is not None, "opened at start"
         return await _call(self._web, method, arguments)
 
+    async def whose_token(self) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        """What auth.test tells, and its answer's headers (small letters), which name the scopes."""
+        assert self._web is not None, "opened at start"
+        with _mapped_errors():
+            answer = await self._web.auth_test()
+        assert isinstance(answer.data, dict), "_WebClient sees to it"
+        return answer.data, {name.lower(): str(value) for name, value in answer.headers.items()}
+
     async def open_socket(self, app_token: str) -> str:
         """A fresh address for Socket Mode; it is good for one connection, made soon."""
         method, arguments = "apps.connections.open", {"app_token": app_token}

@@ -85,7 +85,8 @@ class Commands:
         | grammar.Numbers
         | grammar.Connect
         | grammar.Disconnect
-        | grammar.Status,
+        | grammar.Status
+        | grammar.Doctor,
         person: SlackPerson,
     ) -> Rendered | None:
         match command:
@@ -98,6 +99,12 @@ class Commands:
                 now = self._clock.now()
                 found = await self._database.read(waiting.find_waits, now, machine_now())
                 return render.sentence(render.status(found))
+            case grammar.Doctor():
+                if not self._people.is_administrator(person):
+                    words = "Nothing was looked at: only administrators may see what it finds."
+                    return _give_back(words, typed)
+                await self._owe(typed, "doctor")
+                return None
             case grammar.Connect() | grammar.Disconnect():
                 if not self._people.is_administrator(person):
                     words = "Nothing was changed: only administrators connect numbers to channels."

@@ -7,6 +7,7 @@
 /sms connect <number>          pair a number of ours with this channel
 /sms disconnect [<number>]     undo it
 /sms status                    what waits
+/sms doctor                    what needs mending
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Doctor:
+    """What needs mending."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """What cannot be done: one sentence with the remedy, and what was typed, to give it back.
 
@@ -74,9 +80,9 @@ class Refused:
     typed: str
 
 
-Command = Send | Help | Numbers | Connect | Disconnect | Status | Refused
+Command = Send | Help | Numbers | Connect | Disconnect | Status | Doctor | Refused
 
-COMMANDS = ("help", "numbers", "connect", "disconnect", "status")
+COMMANDS = ("help", "numbers", "connect", "disconnect", "status", "doctor")
 _CLOSE_ENOUGH = 0.7  # "nubmers" and "conect" are, "hello" and "helen" are not
 
 
@@ -103,12 +109,14 @@ def parse_command(
             return Disconnect(number) if number else _refuse_own(word, rest, text, region, command)
         case "disconnect":
             return Disconnect()
-        case "numbers" | "status" if rest:
+        case "numbers" | "status" | "doctor" if rest:
             return Refused(f"Nothing comes after it: write {command} {word} alone.", text)
         case "numbers":
             return Numbers()
         case "status":
             return Status()
+        case "doctor":
+            return Doctor()
         case _:
             return _parse_send(text, region, own_numbers, command)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
+from bridge.findings import Finding, summary, worst_first
 from bridge.relay.numbers import format_number, is_unknown
 from bridge.relay.reasons import REASONS, explain, explain_receiving, is_own, may_be_retried
 from bridge.relay.receiving import Deaf
@@ -468,6 +469,7 @@ def help_text(command: str) -> str:
             f"• `{command} numbers` lists our numbers, `{command} status` tells what waits.",
             f"• `{command} connect &lt;number&gt;` and `{command} disconnect` pair a number "
             "with this channel (administrators).",
+            f"• `{command} doctor` looks for what needs mending (administrators).",
         )
     )
 
@@ -484,6 +486,37 @@ def numbers(
             f"None is connected yet: type `{command} connect &lt;number&gt;` in its channel."
         )
     return _plain("\n".join(lines))
+
+
+FINDING_WORDS = {"bad": "To mend", "warn": "To look at"}
+MOST_FINDINGS = 40  # of the 50 blocks of a message
+FINDING_LENGTH = 600
+
+
+def findings(found: Sequence[Finding], command: str) -> Rendered:
+    """What needs mending, worst first; what is fine is counted. Names from outside are plain."""
+    told = [each for each in worst_first(found) if each.level != "ok"]
+    first = f"*{command} doctor:* {summary(found)}"
+    if not told:
+        return _plain(f"{first} Everything that was looked at works.")
+    lines = [_finding_line(each) for each in told[:MOST_FINDINGS]]
+    blocks = [_section(first), *(_plain_section(each) for each in lines)]
+    words = [first, *(slack_escape(each) for each in lines)]
+    if len(told) > MOST_FINDINGS:
+        more = f"{len(told) - MOST_FINDINGS} more: `sms-bridge doctor` lists all."
+        blocks.append(_section(more))
+        words.append(more)
+    return Rendered("\n".join(words), blocks)
+
+
+def _finding_line(finding: Finding) -> str:
+    remedy = f"\nRemedy: {finding.remedy}" if finding.remedy else ""
+    line = f"{FINDING_WORDS[finding.level]} ({finding.check}): {finding.sentence}{remedy}"
+    return line if len(line) <= FINDING_LENGTH else f"{line[: FINDING_LENGTH - 1]}…"
+
+
+def _plain_section(words: str) -> Block:
+    return {"type": "section", "text": {"type": "plain_text", "text": words, "emoji": False}}
 
 
 OWNER_KINDS = {

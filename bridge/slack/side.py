@@ -14,6 +14,8 @@ from bridge.slack.catchup import CatchUp
 from bridge.slack.client import SlackClient
 from bridge.slack.commands import Commands
 from bridge.slack.connecting import CommandSettings, Connecting, OwnNumbers
+from bridge.slack.doctoring import Doctoring, Examine
+from bridge.slack.examine import SlackExamination
 from bridge.slack.guard import SlackGuard
 from bridge.slack.inbound import Inbound
 from bridge.slack.installation import Installation
@@ -22,6 +24,7 @@ from bridge.slack.people import People
 from bridge.slack.sender import SlackSender
 from bridge.slack.signs import SlackSigns
 from bridge.slack.socket import SocketMode
+from storage import workspaces
 from storage.database import Database
 
 
@@ -38,7 +41,7 @@ class SlackSide:
         gates: Gates,
         clock: Clock,
     ) -> None:
-        self._settings = settings
+        self._settings, self._database = settings, database
         self.client = SlackClient(
             settings.slack_bot_token.get_secret_value(), settings.slack_api_url, gates
         )
@@ -55,12 +58,18 @@ class SlackSide:
         )
         self.catch_up = CatchUp(database, self.client, self.installation, self._inbound)
         self._inbound.on_regained = self.catch_up.wake
+        self.examination = SlackExamination(settings, database, self.client, clock)
+        self._doctoring = Doctoring(settings.command)
         self.listeners = self._listeners(database, clock, told)
         self._signs = SlackSigns(database)
         self.sender = SlackSender(
             self.client,
             self.people,
-            {"numbers": self._connecting.list_numbers, "connect": self._connecting.connect},
+            {
+                "numbers": self._connecting.list_numbers,
+                "connect": self._connecting.connect,
+                "doctor": self._doctoring.tell_findings,
+            },
             self._signs,
             command=settings.command,
             region=settings.region,
@@ -98,6 +107,13 @@ class SlackSide:
             on_connected=self.catch_up.wake,
         )
 
+    async def open(self) -> None:
+        """Make ready to ask, as of the workspace on file, without asking or running anything."""
+        await self.client.open()
+        known = await self._database.read(workspaces.find_installed)
+        if len(known) == 1:
+            self.client.team_id = known[0].team_id
+
     async def start(self, *, receives: bool = True) -> None:
         """Learn whose token it is, then listen. Raises StartRefused for a token Slack refuses.
 
@@ -127,6 +143,10 @@ class SlackSide:
     def use_numbers(self, own_numbers: OwnNumbers) -> None:
         """Ask the other side for our numbers from now on; it is built after this one."""
         self._connecting.own_numbers = own_numbers
+
+    def use_doctor(self, examine: Examine) -> None:
+        """Ask this for what `doctor` answers from now on; it needs both sides."""
+        self._doctoring.examine = examine
 
 
 def build_slack(settings: Settings, database: Database, gates: Gates, clock: Clock) -> SlackSide:

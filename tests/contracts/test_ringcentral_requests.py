@@ -23,14 +23,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge.clock import Clock, machine_now
+from bridge.doctor import examine
 from bridge.outbox.gates import Gates, no_budget
 from bridge.outbox.outcome import Accepted, Claimed, Ready, Refused
 from bridge.relay import conversations
+from bridge.ringcentral.directory import Directory
+from bridge.ringcentral.examine import RingCentralExamination
 from bridge.ringcentral.read_marks import ReadMarks
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.ringcentral.subscription import WEBHOOK_PATH, SubscriptionWatch
 from bridge.ringcentral.turns import Turns
-from bridge.sandbox.ringcentral import NUMBER, QUEUE_NUMBER, RingCentralSimulator
+from bridge.sandbox.ringcentral import ELI_NUMBER, NUMBER, QUEUE_NUMBER, RingCentralSimulator
 from storage import cursors, inboxes, messages, reads
 from storage.database import Database, signal
 from storage.tables import Login, Message
@@ -121,6 +124,7 @@ class Bridged:
     side: RingCentralSide
     proxy: Proxy
     url: str
+    proxy_url: str
 
     def store(self, extension: str) -> str:
         """An extension's message store."""
@@ -152,7 +156,7 @@ async def bridged(database: Database) -> AsyncIterator[Bridged]:
                 phone_text_of,
             )
             await side.open()
-            bridged = Bridged(simulator, database, side, proxy, url)
+            bridged = Bridged(simulator, database, side, proxy, url, proxy_url)
             await database.write(put_inbox, NUMBER, bridged.store("101"))
             queue = bridged.store("201")
             await database.write(put_inbox, QUEUE_NUMBER, queue, channel_id="C0002")
@@ -260,12 +264,28 @@ async def _log_in_again(bridged: Bridged) -> None:
     pytest.fail("the token was not refreshed within 10 s")
 
 
+async def _examine(bridged: Bridged) -> None:
+    """All the doctor asks, and whose a number is that the login does not have."""
+    await bridged.watch(bridged.url).ensure()
+    await bridged.database.write(put_inbox, ELI_NUMBER, bridged.store("102"), channel_id="C0003")
+    settings = settings_for(bridged.proxy_url, public_url=bridged.url)
+    client = bridged.side.client_of(1)
+    examination = RingCentralExamination(
+        settings, bridged.database, Clock(), lambda: client, lambda: Directory(client, "US")
+    )
+    found = await examine(examination.checks())
+    assert any("belongs to extension 102 (Eli)" in each.sentence for each in found), found
+    assert any(each.check == "Notifications" for each in found)
+    await bridged.database.write(inboxes.disconnect, 3, machine_now())
+
+
 async def test_every_request_is_one_the_carrier_describes(bridged: Bridged) -> None:
     """Logging in, numbers, sending, looking, syncing, subscribing: as the OpenAPI has it."""
     await bridged.side.numbers()
     await _send_and_look(bridged)
     await _sync_in_every_way(bridged)
     await _mark_read(bridged)
+    await _examine(bridged)
     await _subscribe_in_every_way(bridged)
     await _log_in_again(bridged)
     for exchange in bridged.proxy.exchanges:
@@ -282,6 +302,8 @@ async def test_every_request_is_one_the_carrier_describes(bridged: Bridged) -> N
         ("GET", "subscription"),
         ("POST", "subscription"),
     } <= seen
+    asked = {exchange.request.url.path for exchange in bridged.proxy.exchanges}
+    assert "/restapi/v1.0/account/~/phone-number" in asked
     assert {"GET", "PUT", "DELETE"} <= {
         exchange.request.method
         for exchange in bridged.proxy.exchanges

@@ -172,6 +172,8 @@ def test_every_request_of_ours_has_its_group() -> None:
     assert usage_group("GET", f"{own}/message-sync") == "light"
     assert usage_group("PUT", f"{own}/message-store/1,2") == "medium"
     assert usage_group("GET", own) == "light"
+    assert usage_group("GET", f"{own}/phone-number") == "light"
+    assert usage_group("GET", "/restapi/v1.0/account/~/phone-number") == "heavy"
     assert usage_group("POST", "/restapi/v1.0/subscription") == "medium"
     assert usage_group("DELETE", "/restapi/v1.0/subscription/abc") == "medium"
     assert usage_group("GET", "/restapi/v1.0/subscription/abc") == "light"

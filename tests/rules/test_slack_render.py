@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.findings import Finding, Level, worst_first
 from bridge.relay.reasons import REASONS, RECEIVING
 from bridge.relay.receiving import Deaf
 from bridge.relay.waiting import Waits
@@ -20,6 +21,7 @@ ALICE = "+14155550100"
 WHO = Who([ALICE], "US")
 NAMED = Who([ALICE], "US", {ALICE: "Alice <!channel>"})
 AT = datetime(2026, 11, 23, 9, 41, tzinfo=UTC)
+LEVELS: list[Level] = ["ok", "warn", "bad", "ok", "warn"]
 NOTICES: list[tuple[str, dict[str, Any]]] = [
     *(("failed", {"reason": code}) for code in REASONS),
     ("failed", {"reason": "<!here>", "was_accepted": True}),
@@ -225,3 +227,30 @@ def test_a_list_of_many_numbers_fits() -> None:
     pieces = render._pieces("\n".join(f"line {number}" * 5 for number in range(400)))
     assert all(len(each) <= 3_000 for each in pieces)
     assert "".join(pieces).count("line") == 2_000
+
+
+def test_findings_are_cut_at_slacks_limits() -> None:
+    """However many and however long: what is worst is shown, and where the rest is."""
+    found = [Finding("Numbers", "warn", "w" * 5_000, "Do it.")] * 60
+    found += [Finding("Disk", "ok", "Fine."), Finding("Slack token", "bad", "It is refused.", "")]
+    shown = render.findings(found, "/sms")
+    assert len(shown.blocks) <= 50
+    assert len(shown.text) <= 40_000
+    assert all(len(block["text"]["text"]) <= 3_000 for block in shown.blocks)
+    assert "To mend (Slack token): It is refused." in shown.blocks[1]["text"]["text"]
+    assert "21 more" in shown.text
+    assert "`sms-bridge doctor`" in shown.text
+
+
+def test_no_finding_can_mention_or_restyle() -> None:
+    """Names of extensions and channels are plain text in the blocks, and escaped beside them."""
+    shown = render.findings([Finding("Numbers", "bad", "<!here> *Eli* <@U1>", "& more")], "/sms")
+    assert shown.blocks[1]["text"]["type"] == "plain_text"
+    assert "<!here>" not in shown.text
+    assert "<@U1>" not in shown.text
+
+
+def test_findings_keep_their_order_within_a_level() -> None:
+    """Worst first; what was found first stays before what was found later."""
+    found = [Finding(str(number), level, "") for number, level in enumerate(LEVELS)]
+    assert [each.check for each in worst_first(found)] == ["2", "1", "4", "0", "3"]

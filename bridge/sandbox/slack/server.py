@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -82,6 +83,7 @@ class ApiServer:
             if "retry_after" in record.response:
                 headers["Retry-After"] = str(record.response.pop("retry_after"))
                 record.status = 429
+        headers["Date"] = formatdate(self._world.clock.now(), usegmt=True)
         headers["X-OAuth-Scopes"] = ",".join(sorted(self._world.installation.scopes))
         if name in METHODS:
             headers["X-Accepted-OAuth-Scopes"] = ",".join(METHODS[name].scopes)
