@@ -65,7 +65,7 @@ def test_sides_and_displays_have_lanes_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("key", "budget"),
     [
-        (lanes.send_gate(3), Budget(40, 60, kept_for_pages=5)),
+        (lanes.send_gate(3), Budget(40, 60, kept_for_pages=5, kept_for_replies=15)),
         ("ringcentral:3:light", Budget(50, 60, kept_for_pages=5, kept_for_replies=15)),
         ("ringcentral:3:heavy", Budget(10, 60)),
         ("ringcentral:3:auth", Budget(5, 60)),
