@@ -5,7 +5,6 @@ The bridge is a child process that is really killed. The simulators and this tes
 
 import asyncio
 import random
-import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -150,13 +149,6 @@ async def rig(database_url: str, folder: Path) -> AsyncIterator[Rig]:
             yield made
         finally:
             await bridge.stop()
-
-
-@pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A file of this test's own."""
-    shutil.copy(sqlite_template, tmp_path / "bridge.db")
-    return f"sqlite:///{tmp_path / 'bridge.db'}"
 
 
 @pytest.fixture
