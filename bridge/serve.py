@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp
 
 from bridge import clock
 from bridge.app import Bridge, open_bridge
+from bridge.connections import Limits, bounded_protocol
 from bridge.errors import StartRefused
 from bridge.settings import Settings
 from storage.errors import DATABASE_AWAY
@@ -26,7 +28,7 @@ START_SECONDS = 15.0
 STOP_SECONDS = 28.0  # less than the 30 s after which process managers kill
 CUT_SHORT = 1
 DATABASE_SECONDS, DATABASE_PAUSE_SECONDS = 20.0, 1.0
-BACKLOG_LIMIT = 1000  # requests under way before new ones are answered 503
+OPEN_FILES = 4096  # a login shell's 1,024 are fewer than connections and database may need
 
 
 class _Server(uvicorn.Server):
@@ -44,6 +46,7 @@ async def serve(settings: Settings, roles: frozenset[str]) -> None:
     whatever hangs; a second signal ends it at once. What was started is looked up by the next
     process, what was not is sent by it.
     """
+    _allow_open_files()
     stopping = _stopping_on_signals()
     give_up_at = clock.monotonic() + DATABASE_SECONDS
     while not stopping.is_set():
@@ -119,15 +122,19 @@ async def listening(bridge: Bridge, settings: Settings, is_web: bool) -> AsyncIt
     """Serve the bridge's HTTP routes while the context lasts."""
     async with contextlib.AsyncExitStack() as served:
         if settings.monitor_port:
-            monitor = _serving(bridge.monitor, settings.host, settings.monitor_port)
+            monitor = serving(bridge.monitor, settings.host, settings.monitor_port)
             await served.enter_async_context(monitor)
         if is_web:
-            await served.enter_async_context(_serving(bridge.web, settings.host, settings.port))
+            await served.enter_async_context(serving(bridge.web, settings.host, settings.port))
         yield
 
 
 @contextlib.asynccontextmanager
-async def _serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+async def serving(
+    app: ASGIApp, host: str, port: int, limits: Limits | None = None
+) -> AsyncIterator[int]:
+    """Serve an application while the context lasts; gives the port, a free one for 0."""
+    limits = limits or Limits()
     server = _Server(
         uvicorn.Config(
             app,
@@ -136,29 +143,36 @@ async def _serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=BACKLOG_LIMIT,
-            timeout_keep_alive=75,
+            http=bounded_protocol(limits),
+            ws="none",
+            timeout_keep_alive=limits.keep_alive_seconds,
             timeout_graceful_shutdown=10,
         )
     )
-    serving = asyncio.create_task(server.serve(), name=f"http server {port}")
+    task = asyncio.create_task(server.serve(), name=f"http server {port}")
     try:
-        await _until_listening(server, serving, host, port)
-        yield
+        yield await _until_listening(server, task, host, port)
     finally:
         server.should_exit = True
-        await serving
+        await task
 
 
-async def _until_listening(
-    server: _Server, serving: asyncio.Task[None], host: str, port: int
-) -> None:
+async def _until_listening(server: _Server, task: asyncio.Task[None], host: str, port: int) -> int:
     until = clock.monotonic() + START_SECONDS
     while not server.started:
-        if serving.done() or clock.monotonic() > until:
+        if task.done() or clock.monotonic() > until:
             raise StartRefused(
                 f"Nothing can listen on {host}:{port}: another program may be using that port. "
                 "Set PORT (or BRIDGE_MONITOR_PORT) to a free one."
             )
         await clock.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
     log.info("web.listening", host=host, port=port)
+    return port
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
@@ -15,6 +16,8 @@ from bridge.clock import monotonic
 from bridge.metrics import MetricsPage
 
 IsReady = Callable[[], Awaitable[dict[str, bool]]]
+
+READY_KEPT_SECONDS = 1.0
 
 
 def build_web(
@@ -42,11 +45,13 @@ def build_monitor(is_ready: IsReady, metrics: MetricsPage) -> ASGIApp:
 
 
 def _watching_routes(is_ready: IsReady, metrics: MetricsPage) -> list[BaseRoute]:
+    readiness = Readiness(is_ready)
+
     async def live(_request: Request) -> Response:
         return JSONResponse({"live": True})
 
     async def ready(_request: Request) -> Response:
-        checks = await is_ready()
+        checks = await readiness.checks()
         return JSONResponse(checks, status_code=200 if all(checks.values()) else 503)
 
     return [
@@ -54,6 +59,24 @@ def _watching_routes(is_ready: IsReady, metrics: MetricsPage) -> list[BaseRoute]
         Route("/health/ready", ready),
         Route("/metrics", metrics.answer),
     ]
+
+
+class Readiness:
+    """What `is_ready` said, kept for a second: strangers may ask, and each look is a read."""
+
+    def __init__(self, is_ready: IsReady) -> None:
+        self._is_ready = is_ready
+        self._checks: dict[str, bool] = {}
+        self._kept_until = 0.0
+        self._asking = asyncio.Lock()
+
+    async def checks(self) -> dict[str, bool]:
+        """Each check by name; those who ask at once wait for one answer."""
+        async with self._asking:
+            if monotonic() >= self._kept_until:
+                self._checks = await self._is_ready()
+                self._kept_until = monotonic() + READY_KEPT_SECONDS
+            return self._checks
 
 
 class Doors:

@@ -20,11 +20,12 @@ from typing import Any
 
 import structlog
 from sqlmodel import Session
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bridge import arrivals, meters
+from bridge.bodies import BodyRefused, read_body
 from bridge.clock import Clock, machine_now, monotonic
 from bridge.relay.notices import keep_not_understood
 from bridge.relay.texts import storable
@@ -43,6 +44,8 @@ from storage.errors import DATABASE_AWAY
 log = structlog.get_logger(__name__)
 
 LARGEST_BODY_BYTES = 256 * 1024
+LONGEST_KEY = 200  # an index takes a key of some 2,700 bytes, and no more
+READ_SECONDS = 5.0
 TOKENS_READ_EVERY_SECONDS = 1.0
 _HANDSHAKE_TOKEN = re.compile(r"[\x21-\x7e]{1,256}")
 
@@ -50,8 +53,16 @@ _HANDSHAKE_TOKEN = re.compile(r"[\x21-\x7e]{1,256}")
 class Webhook:
     """The ASGI application at /ringcentral/webhook, and what it must know to answer fast."""
 
-    def __init__(self, database: Database, clock: Clock, region: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        region: str,
+        *,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
         self.own_store: Store | None = None
+        self._read_seconds = read_seconds
         self._database = database
         self._clock = clock
         self._region = region
@@ -76,19 +87,21 @@ class Webhook:
         except DATABASE_AWAY as error:
             log.error("ringcentral.notification_not_committed", error=type(error).__name__)
             return _answer(503)
-        except ClientDisconnect:
-            return _answer(400)  # nobody reads it
+        except BodyRefused as refused:
+            log.warning("ringcentral.notification_refused", reason=refused.reason)
+            return _answer(refused.status, closes=True)
 
     async def _receive(
         self, request: Request, handshake: str | None, token: str | None
     ) -> Response:
         if not await self._is_authentic(token):
-            log.warning("ringcentral.notification_refused", has_token=token is not None)
-            return _answer(401)
-        body = await _bounded_body(request)
-        if body is None:
-            log.warning("ringcentral.notification_too_large")
-            return _answer(413)
+            raise BodyRefused(401, "token_missing" if token is None else "token_wrong")
+        body = await read_body(
+            request.headers,
+            request.receive,
+            most_bytes=LARGEST_BODY_BYTES,
+            seconds=self._read_seconds,
+        )
         if body or handshake is None:
             outcome = await self._commit(body)
             meters.EVENTS.labels("ringcentral", outcome).inc()
@@ -133,12 +146,11 @@ class Webhook:
                 own_store=self.own_store,
                 region=self._region,
             )
-        except NotUnderstood as oddity:
-            return await self._keep(body, str(oddity))
-        try:
             return await self._database.write(
                 receive_notification, notification, self._clock.now(), machine_now()
             )
+        except NotUnderstood as oddity:
+            return await self._keep(body, str(oddity))
         except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 -- our fault must not suspend the webhook
@@ -193,7 +205,7 @@ def _event_key(body: bytes) -> str:
     except (ValueError, RecursionError):
         envelope = None
     event_id = envelope.get("uuid") if isinstance(envelope, dict) else None
-    return storable(f"ringcentral:{event_id or hashlib.sha256(body).hexdigest()}")
+    return storable(f"ringcentral:{event_id or hashlib.sha256(body).hexdigest()}"[:LONGEST_KEY])
 
 
 def _is_one_of(offered: bytes, tokens: Sequence[bytes]) -> bool:
@@ -202,22 +214,9 @@ def _is_one_of(offered: bytes, tokens: Sequence[bytes]) -> bool:
     return any(matches)
 
 
-async def _bounded_body(request: Request) -> bytes | None:
-    """The body, None for one that is too large, which is not read to its end."""
-    announced = request.headers.get("Content-Length", "")
-    if announced.isascii() and announced.isdigit() and int(announced) > LARGEST_BODY_BYTES:
-        return None
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY_BYTES:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _answer(status: int) -> Response:
-    return Response(status_code=status, media_type="application/json")
+def _answer(status: int, *, closes: bool = False) -> Response:
+    headers = {"connection": "close"} if closes else None
+    return Response(status_code=status, media_type="application/json", headers=headers)
 
 
 def _echo(handshake: str) -> Response:

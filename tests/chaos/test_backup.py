@@ -17,9 +17,7 @@ from bridge.sandbox.ringcentral import NUMBER
 from storage.backup import BackupRefused, back_up
 from storage.database import parse_url
 from storage.sqlite import writing_engine
-from tests.chaos.test_kills import CHANNEL, Rig, rig, sqlite_url
-
-__all__ = ["sqlite_url"]  # a fixture
+from tests.chaos.test_kills import CHANNEL, Rig, rig
 
 PHONES = [f"+1415555010{number}" for number in range(6)]
 

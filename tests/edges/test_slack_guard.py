@@ -11,6 +11,7 @@ from hashlib import sha256
 import httpx
 import pytest
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import Message
 
 from bridge.slack.guard import MAX_BODY_BYTES, SlackGuard
 from tests.edges.slack_world import serving
@@ -133,11 +134,35 @@ async def test_an_oversized_body_without_a_length_is_refused(
         for _ in range(12):
             yield b"a" * 100_000
 
+    headers = headers_for(b"the signature is looked at after the body")
     try:
-        answer = await client.post("/slack/events", content=chunks())
-    except httpx.WriteError:
+        answer = await client.post("/slack/events", content=chunks(), headers=headers)
+    except (httpx.WriteError, httpx.ReadError):
         return  # the answer came, and the connection closed, before all was written
     assert (answer.status_code, admitted) == (413, [])
+
+
+@pytest.mark.parametrize("name", [each for each in FORGED if not each.startswith("another")])
+async def test_no_byte_is_read_of_what_cannot_be_slacks(name: str) -> None:
+    """Headers that cannot be Slack's are refused before their body, which may never end."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError("a body was read")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def answer(_text: str) -> Response:
+        raise AssertionError("a stranger was answered")
+
+    headers = [
+        (key.lower().encode(), value if isinstance(value, bytes) else value.encode())
+        for key, value in FORGED[name].items()
+    ]
+    scope = {"type": "http", "method": "POST", "path": "/slack/events", "headers": headers}
+    await SlackGuard(answer, SECRET)(scope, receive, send)
+    assert sent[0]["status"] == 401
 
 
 async def test_only_posts_are_read(client: httpx.AsyncClient) -> None:

@@ -82,7 +82,7 @@ def test_every_gate_has_its_providers_budget(key: str, budget: Budget) -> None:
 @pytest.mark.parametrize(
     ("key", "limits"),
     [
-        (lanes.send_gate(1), [40, 35, 35, 35]),
+        (lanes.send_gate(1), [40, 35, 20, 20]),
         ("ringcentral:1:light", [50, 45, 30, 30]),
         (lanes.method_gate("T1", "conversations.replies"), [50, 45, 30, 30]),
         (lanes.method_gate("T1", "users.info"), [100, 90, 90, 90]),

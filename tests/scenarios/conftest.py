@@ -1,20 +1,10 @@
 """A world for each scenario, silent at its end but for what was expected."""
 
-import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.scenarios.world import Texter, World, connected_world
-
-
-@pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A fresh SQLite database with the schema."""
-    path = tmp_path / "bridge.db"
-    shutil.copy(sqlite_template, path)
-    return f"sqlite:///{path}"
 
 
 @pytest.fixture
