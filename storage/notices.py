@@ -6,7 +6,9 @@ from collections.abc import Collection
 from typing import Any
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from storage import prepared
 from storage.database import insert_ignore
 from storage.tables import Notice
 
@@ -18,9 +20,10 @@ def add(session: Session, values: dict[str, Any]) -> int | None:
     return session.exec(select(Notice.id).where(Notice.key == values["key"])).one()
 
 
-def get_by_key(session: Session, key: str) -> Notice | None:
-    """The notice of this key."""
-    return session.exec(select(Notice).where(Notice.key == key)).one_or_none()
+@prepared.one_or_none
+def get_by_key(key: str) -> SelectOfScalar[Notice]:
+    """The notice of this key. Asked for each text that is settled."""
+    return select(Notice).where(Notice.key == key)
 
 
 def find_known(session: Session, keys: Collection[str]) -> set[str]:

@@ -296,9 +296,9 @@ def _missed_words(missed: Sequence[str], reason: str, region: str) -> str:
 # What a delayed text's notice says once it is known what became of it.
 OVERTAKEN = {
     "accepted": "This text took long. It *has been sent* now.",
-    "failed": "This text took long, and *was not sent*: the reason is told below.",
-    "unsure": "This text took long, and *may not have been sent*: you are asked below.",
-    "cancelled": "This text took long. It *was not sent*, and will not be.",
+    "failed": "This text took long, and did not leave: the reason is told below.",
+    "unsure": "This text took long, and nobody can tell whether it was sent: you are asked below.",
+    "cancelled": "This text took long, and was taken back before it left.",
 }
 
 

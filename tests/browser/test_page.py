@@ -107,6 +107,19 @@ def test_a_narrow_window_holds_everything(window: Window, new_phone: NewPhone) -
     assert window.page.evaluate("document.documentElement.scrollWidth") <= NARROW
 
 
+def test_the_control_bar_is_one_line(window: Window) -> None:
+    """With all it may have to say, wherever phones stand beside Slack."""
+    window.sandbox.forward(3600)
+    window.sandbox.turn("slack", "late")
+    window.open(xray="on")
+    expect(window.page.get_by_role("button", name="Faults, 1 on")).to_be_visible()
+    for width in (900, 1000, 1100, 1200, 1280):
+        window.page.set_viewport_size({"width": width, "height": 800})
+        bar = window.page.locator("#bar").bounding_box()
+        assert bar is not None
+        assert bar["height"] < 60, f"wraps at {width}"
+
+
 def test_each_part_of_a_narrow_page_survives_a_reload(window: Window) -> None:
     """Slack, the phones and X-ray: the one that was seen is seen again."""
     window.page.set_viewport_size({"width": NARROW, "height": 800})

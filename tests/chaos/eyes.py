@@ -28,7 +28,7 @@ SURELY_ON_FILE_SECONDS = 15.0
 
 _CARD_NUMBER = re.compile(r"\((\d{3})\) (555)-(01\d\d)")
 _TOLD = {
-    "failed": re.compile(r"\*(was not sent|did not arrive)\*"),
+    "failed": re.compile(r"\*(was not sent|did not arrive|did not reach [^*]+)\*"),
     "unsure": re.compile(r"\*may not have been sent\*"),
     "delayed": re.compile(r"\*(has not left yet|not known yet whether this text was sent)\*"),
     "edited": re.compile(r"\bEdited\b"),

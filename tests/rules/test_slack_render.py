@@ -143,9 +143,9 @@ def test_not_sent_and_not_known_are_two_sentences() -> None:
     [
         ("queued", "not known yet whether"),
         ("accepted", "has been sent"),
-        ("failed", "was not sent"),
-        ("unsure", "may not have been sent"),
-        ("cancelled", "was not sent"),
+        ("failed", "did not leave"),
+        ("unsure", "nobody can tell"),
+        ("cancelled", "taken back"),
     ],
 )
 def test_a_delay_says_what_became_of_it(status: str, words: str) -> None:

@@ -1,7 +1,7 @@
 // The control bar: product time, faults, the bridge itself, X-ray, light and dark.
 
 import { faultsButton, renderFaults } from "./faults.js";
-import { button, h, icon, redraw } from "./dom.js";
+import { button, h, icon, redraw, word } from "./dom.js";
 import { nextTheme, theme } from "./theme.js";
 import { reopenGuide } from "./guide.js";
 import { act, changed, go, now, quietly, state } from "./store.js";
@@ -93,8 +93,8 @@ function clockGroup(clock) {
       "span.segments",
       {},
       isPaused
-        ? button("Run the clock", move("run"), {}, icon("play"), "Run")
-        : button("Pause the clock", move("pause"), {}, icon("pause"), "Pause"),
+        ? button("Run the clock", move("run"), {}, icon("play"), word("Run"))
+        : button("Pause the clock", move("pause"), {}, icon("pause"), word("Pause")),
       button("Forward 5 minutes", move("forward", 5 * 60), {}, "+5 min"),
       button("Forward 1 hour", move("forward", HOUR), {}, "+1 h"),
       button(
@@ -221,7 +221,7 @@ function viewGroup() {
         title: "What the bridge owes, tries, and hears",
       },
       icon("scan"),
-      "X-ray",
+      word("X-ray"),
     ),
     button("Show the first steps", reopenGuide, { class: "quiet" }, icon("help")),
     button(`Colours: ${theme()}`, next, { class: "quiet" }, icon(THEME_ICONS[theme()])),

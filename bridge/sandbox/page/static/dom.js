@@ -159,6 +159,9 @@ export function icon(name) {
   return svg;
 }
 
+/** A word beside an icon, which says the same where there is no room for words. */
+export const word = (text) => h("span.word", {}, text);
+
 export function button(label, onclick, props = {}, ...children) {
   const shown = children.length ? children : [label];
   return h(

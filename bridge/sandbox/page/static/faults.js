@@ -1,6 +1,6 @@
 // The faults that can be switched on, per provider.
 
-import { button, fill, h, icon, popover } from "./dom.js";
+import { button, fill, h, icon, popover, word } from "./dom.js";
 import { act, changed, quietly, state } from "./store.js";
 
 const PROVIDERS = { slack: "Slack", ringcentral: "RingCentral" };
@@ -16,11 +16,12 @@ export function faultsButton(count) {
         type: "button",
         "aria-haspopup": "dialog",
         "aria-label": count ? `Faults, ${count} on` : "Faults",
+        title: "What shall go wrong",
         class: count ? "alarmed" : "",
         onclick: (event) => open(event.currentTarget),
       },
       icon("bolt"),
-      "Faults",
+      word("Faults"),
       count ? h("span.count", {}, String(count)) : null,
     ),
   );

@@ -29,8 +29,9 @@ export function renderXray() {
   if (!place.children.length) fill(place, frame());
   const seen = state.xray;
   place.classList.toggle("blind", !seen);
-  redraw(place.querySelector(".blind-note"), [Boolean(seen), state.bridge?.bridge], () =>
-    seen ? [] : blindWords(),
+  const hasSeen = place.querySelector(".traces").children.length > 0;
+  redraw(place.querySelector(".blind-note"), [Boolean(seen), state.bridge?.bridge, hasSeen], () =>
+    seen ? [] : blindWords(hasSeen),
   );
   if (!seen) return;
   reconcile(place.querySelector(".traces"), seen.messages.map(traceItem), (item) =>
@@ -53,17 +54,12 @@ export function renderXray() {
   lookAgainIn(Math.min(...openings.filter((each) => each > 0)));
 }
 
-function blindWords() {
-  const isStarting = state.bridge?.bridge === "starting";
-  const words = { running: "Looking…", starting: "The bridge is starting." }[state.bridge?.bridge];
-  return h(
-    "p.detail",
-    { role: "status" },
-    words ||
-      (isStarting
-        ? ""
-        : "The bridge is not running: there is nobody to ask. What was seen last is below."),
-  );
+const WAITS = { running: "Looking…", starting: "The bridge is starting." };
+
+function blindWords(hasSeen) {
+  const nobody = "The bridge is not running: there is nobody to ask.";
+  const last = hasSeen ? " What was seen last is below." : "";
+  return h("p.detail", { role: "status" }, WAITS[state.bridge?.bridge] || nobody + last);
 }
 
 function frame() {
