@@ -52,7 +52,7 @@ RINGCENTRAL_BUDGETS = {  # requests a minute for one user and app (RingCentral, 
     "heavy": Budget(10, 60),
     "auth": Budget(5, 60),
 }
-SLACK_POST_BUDGET = Budget(10, 10)  # one message a second in a channel, short bursts allowed
+SLACK_POST_BUDGET = Budget(5, 5)  # one message a second in a channel, bursts of five
 # "Several hundred a minute" in a workspace (Slack, rate limits): the least that can mean.
 SLACK_POSTS_BUDGET = Budget(300, 60, kept_for_pages=20)
 SLACK_METHOD_BUDGETS = {  # requests a minute for a method in a workspace (Slack, tiers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from bridge.relay.segments import normalised
 # What RingCentral puts in front of each text of a developer account, a dash behind it.
 WATERMARK = normalised("Test SMS using a RingCentral Developer account")
 LIKE = 0.6
+CERTAIN_WORDS = 3
+_PLAIN_WORD = re.compile(r"[a-z0-9]+")
 # RingCentral's times are whole seconds, and its clock is known to about one.
 BEFORE = timedelta(seconds=5)
 AFTER = timedelta(seconds=120)  # the last look is 60 s past the deadline
@@ -55,6 +58,16 @@ def fits(shown: str, sent: str) -> bool:
     if shown == sent or not shown.startswith(WATERMARK):
         return shown == sent
     return shown.removeprefix(WATERMARK).lstrip(" -") == sent.lstrip(" -")
+
+
+def is_another(shown: str, sent: str) -> bool:
+    """Whether a store that shows this was certainly given something else than that.
+
+    A carrier adds a watermark, shortens, or puts signs in the place of what it cannot show; but of
+    several plain words it leaves one. Where either has too few of them nothing is certain.
+    """
+    words = [set(_PLAIN_WORD.findall(normalised(each).lower())) for each in (shown, sent)]
+    return min(map(len, words)) >= CERTAIN_WORDS and not words[0] & words[1]
 
 
 def find_likest(shown: Sequence[str], sent: str) -> int | None:

@@ -24,7 +24,7 @@ from bridge.outbox.outcome import (
     Unfitting,
     Unsure,
 )
-from bridge.relay.echoes import Window, fits, window_of
+from bridge.relay.echoes import Window, fits, is_another, window_of
 from bridge.relay.texts import CarrierRecord
 from bridge.ringcentral.client import RingCentralClient
 from bridge.ringcentral.outcomes import later_of, outcome_of
@@ -284,7 +284,8 @@ def _judge(candidates: Sequence[CarrierRecord], content: LoadedText) -> Finding:
         return Accepted(external_id=found.record_id, scope=content.text.store, facts=facts)
     if fitting:
         return Several(f"{len(fitting)} records fit")
-    return Unfitting(f"none of {len(candidates)} fits") if candidates else Absent()
+    open_ones = [each for each in candidates if not is_another(each.body, content.text.body)]
+    return Unfitting(f"none of {len(open_ones)} fits") if open_ones else Absent()
 
 
 def _fits(record: CarrierRecord, content: LoadedText) -> bool:

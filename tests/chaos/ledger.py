@@ -28,6 +28,16 @@ Fate = Literal[
 ]
 LETTERS: Mapping[Kind, str] = {"phone": "i", "app": "a", "reply": "r", "command": "c"}
 TOKEN = re.compile(r"\b([iarc]\d{5})v(\d)\b")
+# What people write is mostly about something else than what others write meanwhile.
+SENTENCES = (
+    "Yes, until 6 pm",
+    "Your table is ready",
+    "Can I bring a dog?",
+    "We are closed on Monday",
+    "Running ten minutes late",
+    "Thanks, see you soon",
+    "Please call me back",
+)
 SHOWN_ONLY = ("phone", "app")  # they go to Slack; the others to phones, and commands to both
 BAD_FATES: Sequence[Fate] = ("lost", "doubled", "astray", "untold", "misinformed")
 
@@ -60,7 +70,8 @@ class Text:
     @property
     def words(self) -> str:
         """What is typed, in its newest version."""
-        return f"{self.token}v{self.version} Yes, until 6 pm"
+        sentence = SENTENCES[int(self.token[1:]) % len(SENTENCES)]
+        return f"{self.token}v{self.version} {sentence}"
 
     @property
     def conversation(self) -> str:

@@ -102,6 +102,11 @@ class Result:
         """All texts were written, each has the fate it may have, and nothing is left over."""
         return not self.troubles()
 
+    @property
+    def is_doubtful(self) -> bool:
+        """The machine, and the providers on it, stood still for longer than a client can wait."""
+        return self.longest_stall_seconds > BEARABLE_STALL_SECONDS
+
     def troubles(self) -> list[str]:
         """Why the run is not clean, a sentence each."""
         found = [f"{len(each)} {fate}" for fate, each in self.account.bad.items() if each]
@@ -112,9 +117,6 @@ class Result:
             found.append(f"{len(self.own_deaths)} processes ended by themselves (exit {codes})")
         if self.owed:
             found.append(f"not settled at the end: {', '.join(self.owed)}")
-        if self.longest_stall_seconds > BEARABLE_STALL_SECONDS:
-            stood = f"{self.longest_stall_seconds:.1f} s"
-            found.append(f"this machine stood still for {stood}: too busy to judge by")
         if self.was_cut:
             found.append("the time was over before all texts were written")
         return found

@@ -132,5 +132,6 @@ def _named(result: Result) -> list[str]:
 def _verdict(result: Result) -> str:
     troubles = result.troubles()
     if troubles:
-        return f"NOT CLEAN: {'; '.join(troubles)}."
+        doubt = " The machine stood still too long to be sure: run it alone." * result.is_doubtful
+        return f"NOT CLEAN: {'; '.join(troubles)}.{doubt}"
     return "Clean: lost = doubled = disordered = misinformed = 0, and nothing is left over."

@@ -56,7 +56,7 @@ async def test_limits_are_kept_to_under_fire(tmp_path: Path) -> None:
     limits = Limits(ringcentral_scale=0.2, window_seconds=6.0, penalty_seconds=6.0)
     faults = ("killed", "dropped")
     result = await expect_clean(
-        Plan(30, 3, "postgresql", faults, texts_per_second=4.0, limits=limits), tmp_path
+        Plan(18, 3, "postgresql", faults, texts_per_second=4.0, limits=limits), tmp_path
     )
     assert result.pressed_on <= MOST_UNDER_WAY
 

@@ -69,7 +69,7 @@ def test_sides_and_displays_have_lanes_of_their_own() -> None:
         ("ringcentral:3:light", Budget(50, 60, kept_for_pages=5, kept_for_replies=15)),
         ("ringcentral:3:heavy", Budget(10, 60)),
         ("ringcentral:3:auth", Budget(5, 60)),
-        (lanes.post_gate("T1", "C1"), Budget(10, 10)),
+        (lanes.post_gate("T1", "C1"), Budget(5, 5)),
         (lanes.method_gate("T1", "reactions.add"), Budget(50, 60)),
         (lanes.method_gate("T1", "reactions.remove"), Budget(20, 60)),
     ],
