@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.app import open_bridge
+from collections.abc import Sequence
+
+from bridge.app import Bridge, open_bridge
+from bridge.relay.texts import OwnNumber
 from bridge.settings import Settings
 from storage import inboxes
+
+MOST_ROUNDS = 10
 
 
 async def list_numbers(settings: Settings) -> str:
@@ -12,7 +17,7 @@ async def list_numbers(settings: Settings) -> str:
     bridge = await open_bridge(settings, roles=frozenset())
     try:
         await bridge.ringcentral.open()
-        numbers = await bridge.ringcentral.numbers()
+        numbers = await _numbers_of(bridge)
         connected = await bridge.database.read(inboxes.find_connected)
     finally:
         await bridge.stop()
@@ -28,3 +33,12 @@ async def list_numbers(settings: Settings) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+async def _numbers_of(bridge: Bridge) -> Sequence[OwnNumber]:
+    """RingCentral lets so few questions through in a minute that a long list takes several."""
+    for _ in range(MOST_ROUNDS):
+        numbers = await bridge.ringcentral.numbers()
+        if all(each.is_checked for each in numbers):
+            break
+    return numbers

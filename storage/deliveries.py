@@ -77,6 +77,7 @@ def enqueue(session: Session, owed: Owed, now: datetime) -> bool:
         "looks_unanswered": 0,
         "version": 1,
         "shown_version": 0,
+        "due_since": owed.due_at,
         "created_at": now,
     }
     inserted = bool(insert_ignore(session, Delivery, values))
@@ -194,6 +195,7 @@ def change_unstarted(
             claim=None,
             lease_until_at=None,
             due_at=due_at,
+            due_since=due_at,
             version=Delivery.version + 1,
         ),
     )
@@ -245,6 +247,7 @@ def reopen(
         .values(
             state="waiting",
             due_at=due_at,
+            due_since=due_at,
             attempts=0,
             looks=0,
             looks_unanswered=0,

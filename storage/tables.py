@@ -301,7 +301,8 @@ class Delivery(Row, table=True):
     `look_at`), then one of accepted, refused, parked (a person decides), cancelled.
     The first four are open and hold up their lane. `priority` is 0 page, 1 reply, 2 automatic,
     or 3 bulk. `source` is whose it is (an inbox, a channel): those who share a gate that has too
-    few permits take turns.
+    few permits take turns. `due_since` is when it was first due as it is, whatever it was put off
+    to since; null where it is older than that column.
     `version` counts the states a display delivery was asked to show; `shown_version` is the one
     shown.
     """
@@ -339,6 +340,7 @@ class Delivery(Row, table=True):
     priority: int = 1
     state: str = "waiting"
     due_at: datetime = _time()
+    due_since: datetime | None = _time(optional=True)
     attempts: int = 0
     claim: str | None = None
     lease_until_at: datetime | None = _time(optional=True)

@@ -98,7 +98,10 @@ Finding = Accepted | Absent | Unfitting | Several | CannotLook
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery as its claim found it. The three times are set for one that is looked up."""
+    """A delivery as its claim found it; `due_since` is when it was first due (product time).
+
+    The last three times are set for one that is looked up.
+    """
 
     id: int
     subject_type: str
@@ -115,6 +118,7 @@ class Claimed:
     claim: str
     external_id: str | None
     created_at: datetime | None = None
+    due_since: datetime | None = None
     started_at: datetime | None = None
     provider_started_at: datetime | None = None
     deadline_at: datetime | None = None

@@ -39,7 +39,8 @@ def next_try(
     """When to try again what certainly did not happen.
 
     `attempts` counts those made; `due_since` is when it was first due. What `goes_stale` is given
-    back to its author after an hour, unless only an administrator can mend it.
+    back to its author after an hour, unless only an administrator can mend it: that waits, and is
+    asked about once it could leave (`is_stale`).
     """
     wait = later.after_seconds
     if wait is None:
@@ -51,9 +52,9 @@ def next_try(
     return Again(due_at)
 
 
-def is_stale(due_at: datetime, now: datetime, *, goes_stale: bool) -> bool:
-    """True for what was to leave over an hour ago and could not, as after a long stop."""
-    return goes_stale and now - due_at > STALE_AFTER
+def is_stale(due_since: datetime, now: datetime, *, goes_stale: bool) -> bool:
+    """True for what was first due over an hour ago and could not leave, as after a long stop."""
+    return goes_stale and now - due_since > STALE_AFTER
 
 
 @dataclass(frozen=True)

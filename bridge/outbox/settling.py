@@ -126,7 +126,7 @@ class Settler:
         decision = retry.next_try(
             later,
             attempts=max(1, row.attempts),
-            due_since=row.created_at,
+            due_since=row.due_since or row.created_at,
             now=now,
             goes_stale=goes_stale(delivery),
         )
@@ -245,6 +245,12 @@ def _deadline_by(machine_now: datetime, attempt: Attempt, finding: Finding) -> d
 def goes_stale(delivery: Claimed) -> bool:
     """True for a person's text to a phone: after an hour it may no longer be meant."""
     return delivery.side == "ringcentral" and delivery.priority > permits.PAGE
+
+
+def is_stale(delivery: Claimed, now: datetime) -> bool:
+    """True for a person's text that could have left over an hour ago: it is asked about instead."""
+    since = delivery.due_since or delivery.created_at
+    return since is not None and retry.is_stale(since, now, goes_stale=goes_stale(delivery))
 
 
 def word_of(outcome: Outcome) -> str:

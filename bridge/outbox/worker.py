@@ -26,7 +26,6 @@ from sqlmodel import Session
 from bridge import clock, meters
 from bridge.clock import Clock
 from bridge.outbox import gates as permits
-from bridge.outbox import retry
 from bridge.outbox.granting import Granted, grant
 from bridge.outbox.outcome import (
     Accepted,
@@ -43,7 +42,7 @@ from bridge.outbox.outcome import (
     Unsure,
 )
 from bridge.outbox.places import Places
-from bridge.outbox.settling import Settler, Timing, detail_of, goes_stale, word_of
+from bridge.outbox.settling import Settler, Timing, detail_of, is_stale, word_of
 from storage import claims, deliveries
 from storage.database import Database
 from storage.errors import DATABASE_AWAY
@@ -225,8 +224,6 @@ class Worker:
 
     def _load(self, session: Session, row: Delivery, now: datetime) -> _Loaded:
         delivery = _claimed(row)
-        if retry.is_stale(row.due_at, now, goes_stale=goes_stale(delivery)):
-            return _Loaded(delivery, Refused("stale"))
         try:
             content = self._senders[delivery.side].load(session, delivery)
         except DBAPIError:  # the transaction is broken, not the row
@@ -234,6 +231,8 @@ class Worker:
         except Exception:  # one broken row must not hold up every other delivery
             log.exception("delivery.load_failed", **_ids(delivery))
             return _Loaded(delivery, TryLater("load_failed", patient=True))
+        if isinstance(content, Ready) and is_stale(delivery, now):
+            content = Refused("stale")
         started = self._start(session, delivery, content) if isinstance(content, Ready) else None
         return _Loaded(delivery, content, started)
 
@@ -245,6 +244,9 @@ class Worker:
         log.debug("delivery.claimed", **_ids(delivery))
         if not isinstance(content, Ready | Refused | TryLater):
             content = await self._prepare(sender, delivery, content)
+            # a login that was out for hours is known to be back by now only
+            if isinstance(content, Ready) and is_stale(delivery, self._clock.now()):
+                content = Refused("stale")
         if not isinstance(content, Ready):
             await self._settle_unstarted(delivery, content)
             return
@@ -442,6 +444,7 @@ def _claimed(row: Delivery, attempt: Attempt | None = None) -> Claimed:
         claim=row.claim or "",
         external_id=row.external_id,
         created_at=row.created_at,
+        due_since=row.due_since,
         started_at=attempt.started_at if attempt else None,
         provider_started_at=attempt.provider_started_at if attempt else None,
         deadline_at=attempt.deadline_at if attempt else None,

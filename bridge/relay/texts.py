@@ -131,7 +131,8 @@ class OwnNumber:
 
     `store` is account id "/" id of the extension whose message store holds its texts.
     `owner_kind` is user, queue, site, company or other. `why_not` is a sentence with its remedy
-    where it cannot send or cannot receive, else None.
+    where it cannot send or cannot receive, else None. `is_checked` is false where there was no time
+    yet to ask all about it.
     """
 
     phone_number: str
@@ -143,3 +144,4 @@ class OwnNumber:
     can_receive: bool
     takes_files: bool
     why_not: str | None = None
+    is_checked: bool = True

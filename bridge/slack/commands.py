@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import assert_never
 
@@ -24,10 +25,18 @@ from bridge.slack.parse import Body, Typed
 from bridge.slack.people import REFUSALS, People
 from bridge.slack.render import Rendered
 from storage import inboxes as inbox_rows
-from storage.database import Database, DatabaseBusy
+from storage.database import Database
+from storage.errors import DATABASE_AWAY, CommitUnknown
 from storage.tables import Answer, Inbox, SlackPerson
 
 log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 2.8  # Slack waits for 3, then says that it failed and forgets what was typed
+NOT_DONE = "Nothing was done: the bridge's database does not answer now. Try again in a moment."
+UNSURE = (
+    "This *may have been done*: the bridge's database did not tell. Look in the inbox's channel "
+    "before you type it again, or a text may go twice."
+)
 
 
 class Commands:
@@ -49,14 +58,22 @@ class Commands:
     async def receive_command(self, body: Body) -> Rendered | None:
         """Do what was typed; what to answer at once, privately, or None where an answer is owed."""
         typed = parse.parse_command_body(body)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._receive(typed)
+        except (CommitUnknown, TimeoutError):  # a unit under way is not called back
+            log.warning("slack.command_unsure")
+            return _give_back(UNSURE, typed)
+        except DATABASE_AWAY as error:
+            log.warning("slack.command_not_done", error=type(error).__name__)
+            return _give_back(NOT_DONE, typed)
+
+    async def _receive(self, typed: Typed) -> Rendered | None:
         own = [each.phone_number for each in await self._installation.inboxes()]
         command = grammar.parse_command(
             typed.text, self._settings.region, own, self._settings.command
         )
-        try:
-            answer = await self._obey(typed, command)
-        except DatabaseBusy:
-            answer = _give_back("Nothing was done: the bridge is overloaded. Try again.", typed)
+        answer = await self._obey(typed, command)
         meters.EVENTS.labels("slack", f"command_{type(command).__name__.lower()}").inc()
         log.info(
             "slack.command_received",
@@ -165,7 +182,6 @@ class Commands:
         if ended is None:
             what = "That number is not connected." if number else "No number is connected here."
             return _give_back(what, typed)
-        await self._installation.refresh()
         log.info("slack.inbox_disconnected", inbox_id=ended.id, channel_id=ended.channel_id)
         written = format_number(ended.phone_number, self._settings.region)
         return render.sentence(

@@ -128,7 +128,6 @@ class Connecting:
         paired = await self._database.write(_pair, answer.id, pairing, words, self._clock.now())
         if isinstance(paired, NotPaired):
             return render.sentence(paired.sentence, answer.payload["typed"])
-        await self._installation.refresh()
         log.info("slack.inbox_connected", inbox_id=paired.id, channel_id=answer.channel_id)
         return render.sentence(words)
 

@@ -481,6 +481,12 @@ def numbers(
     if not own:
         return _plain("This RingCentral login has no phone number at all.")
     lines = [_number_line(each, channels.get(each.phone_number), region) for each in own]
+    unchecked = sum(not each.is_checked for each in own)
+    if unchecked:
+        lines.append(
+            f"RingCentral lets only so much be asked in a minute: {unchecked:,} of these are not "
+            f"checked to the end. `{command} numbers` asks on; wait a minute before."
+        )
     if not channels:
         lines.append(
             f"None is connected yet: type `{command} connect &lt;number&gt;` in its channel."

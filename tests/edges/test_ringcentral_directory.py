@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from bridge.clock import Clock
 from bridge.errors import ProviderProblem
-from bridge.outbox.gates import Gates, no_budget
+from bridge.outbox.gates import REPLY, Budget, BudgetOf, Gates, no_budget, provider_budget, take
 from bridge.outbox.outcome import Refused
 from bridge.relay.texts import OwnNumber
+from bridge.ringcentral.directory import Directory
 from bridge.ringcentral.side import RingCentralSide, build_ringcentral
 from bridge.sandbox.ringcentral import (
     FAX_NUMBER,
@@ -22,7 +24,7 @@ from bridge.sandbox.ringcentral import (
     TOLL_FREE_NUMBER,
     RingCentralSimulator,
 )
-from bridge.sandbox.ringcentral.account import PENDING_NUMBER, PhoneNumber
+from bridge.sandbox.ringcentral.account import PENDING_NUMBER, Extension, PhoneNumber
 from storage.database import Database
 from tests.edges.ringcentral_setting import settings_for
 
@@ -177,7 +179,7 @@ async def test_one_number_costs_few_questions(
     number = await side.number(QUEUE_NUMBER)
     assert number is not None
     assert (number.owner_name, number.can_send, number.can_receive) == ("Front desk", True, True)
-    assert len(simulator.requests) - before == 4
+    assert len(simulator.requests) - before == 3
     assert await side.number("+14155550199") is None
 
 
@@ -204,3 +206,74 @@ async def test_questions_are_asked_side_by_side(
     simulator.faults.add("slow", path="/sms-configuration", seconds=0.5, times=20)
     async with asyncio.timeout(6):
         await side.numbers()
+
+
+OWNERS = 60
+LIGHT_GATE = "ringcentral:1:light"
+
+
+def add_nameless_owners(simulator: RingCentralSimulator) -> None:
+    """A company whose list of numbers does not say what their owners are called."""
+    dana = simulator.account.extension("101").extension_id
+    for index in range(OWNERS):
+        owner = Extension(7000000 + index, str(7000 + index), "")
+        simulator.account.extensions.append(owner)
+        phone_number = f"+1650777{index:04d}"
+        simulator.account.numbers.append(
+            PhoneNumber(9000000 + index, phone_number, "DirectNumber", owner.extension_id, {dana})
+        )
+
+
+@contextlib.asynccontextmanager
+async def directory_of(
+    database: Database, simulator: RingCentralSimulator, budget_of: BudgetOf, seconds: float
+) -> AsyncIterator[Directory]:
+    """A directory that gives what it knows after so many seconds."""
+    gates = Gates(database, budget_of)
+    side = build_ringcentral(settings_for(simulator.url), database, gates, Clock(), phone_text_of)
+    await side.open()
+    assert side._client is not None, "opened"
+    yield Directory(side._client, "US", seconds)
+    await side.stop()
+
+
+async def test_a_long_list_leaves_permits_to_everybody_else(
+    database: Database, simulator: RingCentralSimulator
+) -> None:
+    """What may be asked in a minute does not do: a part is told, and replies find permits."""
+    add_nameless_owners(simulator)
+    async with directory_of(database, simulator, provider_budget, 2.0) as directory:
+        numbers = await directory.numbers()
+        assert len(numbers) > OWNERS
+        assert not all(each.is_checked for each in numbers)
+        async with asyncio.timeout(10):
+            assert len(await directory.numbers()) == len(numbers)
+        granted = await database.write(take, LIGHT_GATE, 15, REPLY, provider_budget)
+        assert granted.count == 15
+
+
+async def test_a_long_list_is_asked_on(database: Database, simulator: RingCentralSimulator) -> None:
+    """Whoever asks again reads more, until all is known; nothing is asked twice."""
+    add_nameless_owners(simulator)
+    wide = Budget(30, 1)
+    async with directory_of(database, simulator, lambda _: wide, 10.0) as directory:
+        checked: list[float] = []
+        while not checked or checked[-1] < 1.0:
+            numbers = await directory.numbers()
+            checked.append(sum(each.is_checked for each in numbers) / len(numbers))
+            assert len(checked) < 10
+        assert checked == sorted(checked)
+        assert len(checked) > 1
+        asked = [each.path for each in simulator.requests if "/oauth/" not in each.path]
+        assert len(asked) == len(set(asked))
+        assert (await directory.numbers()) == numbers
+
+
+async def test_where_nothing_may_be_asked_a_sentence_says_so(
+    database: Database, simulator: RingCentralSimulator
+) -> None:
+    """A login whose permits are used up is told to ask again, instead of waiting for ever."""
+    async with directory_of(database, simulator, provider_budget, 0.3) as directory:
+        await database.write(take, LIGHT_GATE, 45, REPLY, provider_budget)
+        with pytest.raises(ProviderProblem, match="in a minute"):
+            await directory.numbers()

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, func, select
 
 from bridge.relay.texts import OwnNumber
 from bridge.sandbox.slack.people import user_id_for
 from storage import inboxes
-from storage.database import Database
+from storage.database import Database, DatabaseBusy
+from storage.errors import CommitUnknown, DatabaseClosed
 from storage.tables import Answer, Inbox, Login, Message
 from tests.edges.slack_world import ALICE, OUR_NUMBER, STORE, SlackWorld, open_world
 
+NOT_DONE: list[Exception] = [
+    DatabaseBusy(),
+    DatabaseClosed(),
+    PoolTimeout(),
+    OperationalError("COMMIT", None, Exception("server closed the connection")),
+    InterfaceError("SELECT", None, Exception("the connection is closed")),
+]
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 QUEUE_NUMBER = "+16505550102"
@@ -255,3 +267,85 @@ def _connect_second(session: Session, login_id: int, world: SlackWorld) -> None:
             connected_at=world.clock.now(),
         )
     )
+
+
+class LostDatabase(Database):
+    """A database that is lost at the next unit of this name, before it or in its commit."""
+
+    lost_at: str = ""
+    hangs_at: str = ""
+    after, then_lost_at = "", ""  # lost at the second once the first is done
+    error: Exception = CommitUnknown()
+
+    async def write(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
+        return await self._run(super().write, unit, *args, **kwargs)
+
+    async def read(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
+        return await self._run(super().read, unit, *args, **kwargs)
+
+    async def _run(self, run: Any, unit: Any, *args: Any, **kwargs: Any) -> Any:
+        if unit.__name__ == self.hangs_at:
+            await asyncio.Event().wait()
+        if unit.__name__ != self.lost_at:
+            if unit.__name__ == self.after:
+                self.lost_at = self.then_lost_at
+            return await run(unit, *args, **kwargs)
+        self.lost_at = ""
+        if isinstance(self.error, CommitUnknown):
+            await run(unit, *args, **kwargs)
+        raise self.error
+
+
+@pytest.fixture
+async def lost(database_url: str) -> AsyncIterator[LostDatabase]:
+    """A database that can be lost."""
+    database = await LostDatabase.open(database_url)
+    yield database  # type: ignore[misc]  # `open` makes one of its own class
+    await database.close()
+
+
+@pytest.mark.parametrize("error", NOT_DONE, ids=lambda error: type(error).__name__)
+async def test_a_command_that_was_not_done_is_given_back(
+    lost: LostDatabase, error: Exception
+) -> None:
+    """Whatever the database says, its person reads that nothing was done, and has the text back."""
+    async with open_world(lost) as world:
+        await world.connect()
+        lost.lost_at, lost.error = "send_text", error
+        shown = await answer_to(world, "Bea", "+1 415 555 0100 Your table is ready")
+        assert "Nothing was done" in shown
+        assert "/sms +1 415 555 0100 Your table is ready" in shown
+        assert await lost.read(_count_messages) == 0
+
+
+async def test_a_command_whose_commit_was_lost_may_have_been_done(lost: LostDatabase) -> None:
+    """It may go out: nobody is told that it failed, and it is not typed again without a look."""
+    async with open_world(lost) as world:
+        await world.connect()
+        lost.lost_at, lost.error = "send_text", CommitUnknown()
+        shown = await answer_to(world, "Bea", "+1 415 555 0100 Your table is ready")
+        assert "may have been done" in shown
+        assert "/sms +1 415 555 0100 Your table is ready" in shown
+        await world.thread("Your table is ready")
+
+
+async def test_a_command_that_hangs_is_answered_in_time(lost: LostDatabase) -> None:
+    """Slack waits three seconds; by then its person knows that nobody knows."""
+    async with open_world(lost) as world:
+        await world.connect()
+        lost.hangs_at = "send_text"
+        shown = await answer_to(world, "Bea", "+1 415 555 0100 Your table is ready")
+        assert "may have been done" in shown
+        assert "/sms +1 415 555 0100 Your table is ready" in shown
+
+
+async def test_a_number_that_was_disconnected_is_said_to_be(lost: LostDatabase) -> None:
+    """A database that is busy after the commit does not make it undone."""
+    async with open_world(lost, works=False) as world:
+        await world.connect()
+        body = (await world.slack.command("Ada", "front-desk", "/sms", "help")).payload
+        lost.after, lost.then_lost_at, lost.error = "_disconnect", "_read", DatabaseBusy()
+        commands = world.side.listeners.commands
+        rendered = await commands.receive_command({**body, "text": "disconnect"})
+        assert rendered is not None
+        assert "no longer connected" in rendered.text

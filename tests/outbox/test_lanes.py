@@ -232,6 +232,54 @@ async def test_a_text_an_hour_late_is_not_sent_without_asking(outbox: Outbox) ->
     assert outbox.ringcentral.sent_ids == [page.subject_id]
 
 
+async def _until_tried(outbox: Outbox, delivery: Delivery, times: int) -> None:
+    """It was tried so often, and waits again."""
+    async with asyncio.timeout(5):
+        while (found := await outbox.get(delivery)).attempts < times or found.state != "waiting":  # noqa: ASYNC110 -- a row has no event
+            await asyncio.sleep(0.01)
+
+
+async def test_after_a_long_outage_of_the_login_each_text_asks_before_it_leaves(
+    outbox: Outbox,
+) -> None:
+    """What waited for an administrator is not given up, and not sent unasked hours later."""
+    outbox.ringcentral.prepared = TryLater("login_refused", patient=True)
+    now = outbox.clock.now()
+    head, follower = [
+        await outbox.owe(side="ringcentral", lane="lane", lane_order=order, due_at=now)
+        for order in ("1", "2")
+    ]
+    await outbox.start()
+    for tries in range(1, 4):
+        await _until_tried(outbox, head, tries)
+        outbox.clock.forward(hours=1)
+    await _until_tried(outbox, head, 4)
+    assert [(await outbox.get(each)).state for each in (head, follower)] == ["waiting"] * 2
+    outbox.ringcentral.prepared = Ready("words")
+    outbox.clock.forward(hours=1)
+    for each in (head, follower):
+        assert (await outbox.expect_state(each, "refused")).reason == "stale"
+    assert not outbox.ringcentral.sent
+
+
+async def test_a_text_is_stale_an_hour_after_it_was_first_due(outbox: Outbox) -> None:
+    """Neither the time it was owed before that counts, nor a later time of its next try."""
+    now = outbox.clock.now()
+    days_ago = now - timedelta(days=3)
+    scheduled = await outbox.database.write(
+        makers.add_delivery, days_ago, side="ringcentral", due_at=now
+    )
+    put_off = await outbox.owe(side="ringcentral", due_at=now - timedelta(minutes=61))
+
+    def put_off_till_now(session: Session) -> None:
+        session.merge(put_off).due_at = now
+
+    await outbox.database.write(put_off_till_now)
+    await outbox.start()
+    await outbox.expect_state(scheduled, "accepted")
+    assert (await outbox.expect_state(put_off, "refused")).reason == "stale"
+
+
 async def test_prepared_words_are_recorded_with_the_start(outbox: Outbox) -> None:
     """What is on file of a started attempt is what was sent."""
     recorded: list[Session] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from bridge.findings import Finding, Level, worst_first
 from bridge.relay.reasons import REASONS, RECEIVING
 from bridge.relay.receiving import Deaf
+from bridge.relay.texts import OwnNumber
 from bridge.relay.waiting import Waits
 from bridge.slack import render
 from bridge.slack.render import CardState, NoticeFacts, Rendered, ShownText, Who
@@ -124,6 +126,14 @@ def test_the_status_says_which_inbox_may_miss_texts() -> None:
     words = render.status(Waits([], deaf=[Deaf("C1", AT, "login_refused")]))
     assert "may be missing in <#C1> since <!date^" in words
     assert "refuses the bridge's login. An administrator" in words
+
+
+def test_a_list_cut_off_says_so() -> None:
+    """Where not all could be asked about our numbers the list says how many, and how to go on."""
+    known = OwnNumber("+16505550101", 1, "1/101", "Dana", "user", True, True, True)
+    assert "not checked" not in render.numbers([known], {}, "US", "/sms").text
+    cut_off = [known, replace(known, phone_number="+16505550102", is_checked=False)]
+    assert "1 of these" in render.numbers(cut_off, {}, "US", "/sms").text
 
 
 def test_not_sent_and_not_known_are_two_sentences() -> None:
