@@ -43,7 +43,8 @@ def _plain(part: str | None) -> str:
 
     SQLite writes an added column behind the last one, on its line.
     """
-    return " ".join(sorted(each.strip() for each in re.split(r"[,\n]", part or "")))
+    parts = [each.strip() for each in re.split(r"[,\n]", part or "")]
+    return " ".join(sorted(each for each in parts if each))
 
 
 def set_revision(url: str, revision: str) -> None:
