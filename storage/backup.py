@@ -15,6 +15,7 @@ from sqlalchemy import URL, create_engine, insert, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
+from storage import channel_cursors
 from storage.database import parse_url
 from storage.deliveries import is_unsettled
 from storage.ids import new_marker
@@ -94,6 +95,7 @@ def _look_before_sending(part: Path, machine_now: datetime) -> None:
     try:
         with Session(engine) as session:
             _become_unsure(session, machine_now)
+            channel_cursors.forget_place(session)
             session.commit()
     finally:
         engine.dispose()

@@ -142,6 +142,12 @@ class CatchUp:
             inbox.channel_id,
             _ts(inbox.connected_at),
         )
+        if cursor.read_to == channel_cursors.UNKNOWN:
+            log.warning("slack.catch_up_restored", channel_id=inbox.channel_id)
+            now = machine_now() + OVERLAP  # the overlap would reach back again
+            place = (inbox.team_id, inbox.channel_id, _ts(now), machine_now())
+            await self._database.write(channel_cursors.begin_again, *place)
+            return True
         if not was_away and not self._is_due(cursor):
             return True  # another process has looked meanwhile
         horizon = HORIZON if was_away else SHORT_HORIZON
